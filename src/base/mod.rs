@@ -1,0 +1,11 @@
+//! What every layer speaks: errors, resource names, time, secrets.
+
+pub mod clock;
+pub mod error;
+pub mod name;
+pub mod secret;
+
+pub use clock::Clock;
+pub use error::{Error, Result, Violation};
+pub use name::{EffectName, RecordName, ResourceId, RunName, SyncName, TenantId, TokenName};
+pub use secret::Secret;
