@@ -1,2 +1,4 @@
+pub mod api;
 pub mod base;
 pub mod db;
+pub mod outbound;
