@@ -5,4 +5,6 @@ pub mod config;
 pub mod db;
 pub mod outbound;
 pub mod runs;
+pub mod syncs;
+pub mod telemetry;
 pub mod vault;
