@@ -3,6 +3,8 @@
 
 mod check;
 mod database;
+#[cfg(test)]
+mod doc;
 mod endpoint;
 mod fault;
 mod file;

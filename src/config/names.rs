@@ -6,6 +6,7 @@ use super::{
     originals::{self, Verdict},
     variables::Variables,
 };
+use std::collections::BTreeMap;
 
 /// Names with SYNCLINE_ that are no settings, and what becomes of them.
 pub(super) const RESERVED: [(&str, Verdict); 4] = [
@@ -40,42 +41,40 @@ pub(super) fn judge(
     faults: &mut Faults,
     notices: &mut Vec<Notice>,
 ) {
-    let mut only_one_off = Vec::new();
+    // By what is said of them, so that a whole environment of an original makes a handful of notices.
+    let mut said: BTreeMap<(bool, String), Vec<&str>> = BTreeMap::new();
     for name in variables.names() {
-        let known = match name.strip_prefix("SYNCLINE_") {
-            Some(_) if name.ends_with("_FILE") && is_file_form(name) => continue,
-            Some(_) => of_syncline(name, variables, faults),
-            None => originals::verdict(name).or_else(|| {
-                originals::verdict(name.strip_suffix("_FILE")?)
-                    .filter(|verdict| matches!(verdict, Verdict::OneOff(_)))
-            }),
-        };
-        match known {
-            Some(Verdict::OneOff(_)) if !one_off => only_one_off.push(name),
-            Some(Verdict::Later(why)) => notices.push(Notice {
-                // The original's one-off run did not use them either.
-                quiet: one_off,
-                text: format!("{name} has no effect yet: {why}"),
-            }),
-            Some(Verdict::Ignored(why)) => {
-                notices.push(Notice::new(format!("{name} has no effect: {why}")));
-            }
-            Some(Verdict::Common(why)) => notices.push(Notice {
-                quiet: true,
-                text: format!("{name}: {why}"),
-            }),
+        let (quiet, text) = match of_name(name, variables, faults) {
+            // The original's one-off run did not use them either.
+            Some(Verdict::Later(why)) => (one_off, format!("no effect yet: {why}")),
+            Some(Verdict::Ignored(why)) => (false, format!("no effect: {why}")),
+            Some(Verdict::Common(why)) => (true, format!("left alone: {why}")),
+            Some(Verdict::OneOff(_)) if !one_off => (
+                false,
+                "no effect here: only `sync once` reads it".to_owned(),
+            ),
             Some(Verdict::Refused(why)) if !is_obeyed(name, one_off) && is_on(variables, name) => {
                 faults.add(name, None, why);
+                continue;
             }
-            _ => {}
-        }
+            _ => continue,
+        };
+        said.entry((quiet, text)).or_default().push(name);
     }
-    if !only_one_off.is_empty() {
-        notices.push(Notice::new(format!(
-            "only `sync once` reads {}",
-            only_one_off.join(", ")
-        )));
+    notices.extend(said.into_iter().map(|((quiet, text), names)| Notice {
+        quiet,
+        text: format!("{}: {text}", names.join(", ")),
+    }));
+}
+
+fn of_name(name: &str, variables: &Variables, faults: &mut Faults) -> Option<Verdict> {
+    if name.starts_with("SYNCLINE_") {
+        return of_syncline(name, variables, faults);
     }
+    originals::verdict(name).or_else(|| {
+        let plain = name.strip_suffix("_FILE")?;
+        originals::verdict(plain).filter(|verdict| matches!(verdict, Verdict::OneOff(_)))
+    })
 }
 
 fn is_obeyed(name: &str, one_off: bool) -> bool {
@@ -88,15 +87,6 @@ fn is_on(variables: &Variables, name: &str) -> bool {
         .is_some_and(|value| !["false", "0"].contains(&value.text.to_lowercase().as_str()))
 }
 
-fn is_file_form(name: &str) -> bool {
-    keys::all().keys().any(|key| {
-        keys::has_file_form(key)
-            && keys::variables(key)
-                .iter()
-                .any(|variable| name.strip_suffix("_FILE") == Some(variable))
-    })
-}
-
 fn of_syncline(name: &str, variables: &Variables, faults: &mut Faults) -> Option<Verdict> {
     let plain = name.strip_suffix("_FILE").unwrap_or(name);
     if let Some((_, verdict)) = RESERVED.iter().find(|(reserved, _)| *reserved == plain) {
@@ -104,7 +94,12 @@ fn of_syncline(name: &str, variables: &Variables, faults: &mut Faults) -> Option
     }
     let settings: Vec<_> = keys::all()
         .keys()
-        .flat_map(|key| keys::variables(key))
+        .flat_map(|key| {
+            let names = keys::variables(key);
+            let files = names.iter().map(|name| format!("{name}_FILE"));
+            let files: Vec<_> = files.filter(|_| keys::has_file_form(key)).collect();
+            names.into_iter().chain(files)
+        })
         .collect();
     let is_known = settings.iter().any(|setting| setting == name)
         || name.starts_with(TESTS)

@@ -12,8 +12,8 @@ const LONGEST_DELAY: u32 = 10_000;
 /// What the variables say.
 #[derive(Clone, Debug)]
 pub struct OneOff {
-    /// The account that the Google token must belong to, if one is named.
-    pub google_user_email: Option<String>,
+    /// The account that the Google token must belong to, if one is named. Mail addresses are not logged either.
+    pub google_user_email: Option<Secret>,
     /// The content of a token file, still in base64.
     pub google_token_base64: Option<Secret>,
     /// The Clockify API key.
@@ -51,7 +51,7 @@ impl OneOff {
         let one_off = Self::read(&config, &mut read);
         if variables.get("CLOCKIFY_API_DELAY").is_some() {
             notices.push(Notice::new(
-                "CLOCKIFY_API_DELAY has no effect: clockify.budget keeps the pace",
+                "CLOCKIFY_API_DELAY: no effect: clockify.budget keeps the pace",
             ));
         }
         match one_off {
@@ -135,7 +135,7 @@ fn truth(text: &str) -> Result<bool, String> {
 }
 
 /// Only the shape; the address itself is not repeated.
-fn email(text: &str) -> Result<String, String> {
+fn email(text: &str) -> Result<Secret, String> {
     let is_address = text.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty()
             && !domain.starts_with('.')
@@ -145,7 +145,7 @@ fn email(text: &str) -> Result<String, String> {
             && !text.contains(char::is_whitespace)
     });
     match is_address {
-        true => Ok(text.to_owned()),
+        true => Ok(Secret::new(text)),
         false => Err("expected an e-mail address".to_owned()),
     }
 }
@@ -201,13 +201,11 @@ mod tests {
             (once.days, once.project.as_str(), once.dry_run),
             (14, "Meetings", true)
         );
+        assert!(!format!("{config:?} {once:?} {notices:?}").contains("canary"));
+        assert!(!format!("{once:?}").contains("example.org"));
         let aloud: Vec<_> = notices.iter().filter(|notice| !notice.quiet).collect();
         assert_eq!(aloud.len(), 1, "{aloud:?}");
-        assert!(
-            aloud[0]
-                .text
-                .starts_with("CLOCKIFY_API_DELAY has no effect")
-        );
+        assert!(aloud[0].text.starts_with("CLOCKIFY_API_DELAY: no effect"));
     }
 
     #[test]
@@ -224,7 +222,7 @@ mod tests {
             (once.days, once.project.as_str(), once.dry_run),
             (30, "Google Meet", false)
         );
-        assert_eq!(once.google_user_email, None);
+        assert!(once.google_user_email.is_none());
     }
 
     #[test]

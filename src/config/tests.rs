@@ -368,13 +368,13 @@ fn variables_of_the_originals_get_a_word_when_it_matters() {
     for (name, expected) in [
         ("BASIC_AUTH_PASSWORD", "asks nobody for a password"),
         ("SYNC_SCHEDULE", "no schedules yet"),
-        ("REDIS_URL", "redis.url has no effect yet"),
+        ("REDIS_URL", "redis.url: no effect yet"),
         ("RESEND_API_KEY", "no mails yet"),
         ("DISCORD_BOT_TOKEN", "not carried over"),
         ("SYNCLINE_HTTP_ADDR", "no HTTP port yet"),
         (
             "CLOCKIFY_API_TOKEN",
-            "only `sync once` reads CLOCKIFY_API_TOKEN",
+            "CLOCKIFY_API_TOKEN: no effect here: only `sync once`",
         ),
     ] {
         let said = texts(&[(name, "redis://canary")], false);
@@ -384,6 +384,27 @@ fn variables_of_the_originals_get_a_word_when_it_matters() {
             "{said:?}"
         );
     }
+}
+
+#[test]
+fn what_is_the_same_is_said_once() {
+    let environment = [
+        ("DISCORD_A", "x"),
+        ("DISCORD_B", "x"),
+        ("NODE_ENV", "x"),
+        ("PORT", "x"),
+    ];
+    let texts: Vec<_> = notices(&environment)
+        .into_iter()
+        .map(|notice| notice.text)
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "DISCORD_A, DISCORD_B: no effect: the Discord bot is not carried over",
+            "NODE_ENV, PORT: left alone: many programs use this name",
+        ]
+    );
 }
 
 #[test]
