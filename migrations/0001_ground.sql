@@ -12,7 +12,9 @@ CREATE TABLE tenants (
 
 INSERT INTO tenants (tenant_id, display_name, created_at) VALUES ('default', 'Default', '2026-01-01T00:00:00+00:00');
 
--- One credential at one provider. What is secret is sealed: see tokens/vault.
+-- One credential at one provider. What is secret is sealed (see src/vault); no grant_sealed: nothing was given yet, or
+-- it was revoked. version counts every change that people see, grant_version those of the secrets alone: a refresher
+-- stores its answer only where the grant is still the one that it sent.
 CREATE TABLE tokens (
     tenant_id           TEXT        NOT NULL REFERENCES tenants (tenant_id),
     token_id            TEXT        NOT NULL,
@@ -26,11 +28,12 @@ CREATE TABLE tokens (
     client_id           TEXT,
     scopes              TEXT        NOT NULL,
     request_budget      TEXT,
-    grant_sealed        BYTEA       NOT NULL,
+    grant_sealed        BYTEA,
     access_sealed       BYTEA,
     access_expires_at   TIMESTAMPTZ,
     grant_expires_at    TIMESTAMPTZ,
     version             BIGINT      NOT NULL,
+    grant_version       BIGINT      NOT NULL,
     refresh_fence       BIGINT      NOT NULL,
     refresh_lease_until TIMESTAMPTZ,
     refresh_sent_at     TIMESTAMPTZ,
