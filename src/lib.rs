@@ -3,3 +3,5 @@ pub mod base;
 pub mod config;
 pub mod db;
 pub mod outbound;
+pub mod tokens;
+pub mod vault;
