@@ -5,3 +5,4 @@ pub mod db;
 pub mod outbound;
 pub mod tokens;
 pub mod vault;
+pub mod telemetry;

@@ -23,7 +23,7 @@ pub(super) fn config(values: &Values, faults: &mut Faults, notices: &mut Vec<Not
     let read = &mut Reader { values, faults };
     if read.optional("redis.url", redis_url).is_some() {
         notices.push(Notice::new(
-            "redis.url has no effect yet: runs are claimed straight from the database",
+            "redis.url: no effect yet: runs are claimed straight from the database",
         ));
     }
     Config {

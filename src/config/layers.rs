@@ -12,8 +12,8 @@ const USUAL_FILE: &str = "syncline.toml";
 /// The variable that names another one.
 pub(super) const FILE_VARIABLE: &str = "SYNCLINE_CONFIG";
 
-/// Text with its origin.
-#[derive(Clone, Debug)]
+/// Text with its origin. Not `Debug`: it may be a secret.
+#[derive(Clone)]
 pub(super) struct Value {
     pub text: String,
     pub origin: Origin,

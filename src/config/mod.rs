@@ -3,12 +3,17 @@
 
 mod check;
 mod database;
+#[cfg(test)]
+mod doc;
 mod endpoint;
 mod fault;
 mod file;
 mod keys;
 mod layers;
 mod levels;
+mod names;
+mod one_off;
+pub mod originals;
 mod read;
 mod sources;
 #[cfg(test)]
@@ -18,6 +23,7 @@ mod variables;
 
 pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
 pub use levels::Levels;
+pub use one_off::OneOff;
 pub use sources::Sources;
 pub use units::Budget;
 
@@ -248,15 +254,20 @@ impl Config {
     /// All faults at once; the process should end with [`EXIT_CONFIG`].
     pub fn load(sources: &Sources) -> Result<(Self, Vec<Notice>), Faults> {
         let mut faults = Faults::default();
-        let mut notices = Vec::new();
-        let variables = Variables::of(sources, &mut faults);
-        let values = layers::gather(sources, &variables, &mut faults);
-        let config = check::config(&values, &mut faults, &mut notices);
-        if faults.0.is_empty() {
-            Ok((config, notices))
-        } else {
-            Err(faults)
+        let (config, notices, _) = Self::gather(sources, &mut faults);
+        match faults.0.is_empty() {
+            true => Ok((config, notices)),
+            false => Err(faults),
         }
+    }
+
+    fn gather(sources: &Sources, faults: &mut Faults) -> (Self, Vec<Notice>, Variables) {
+        let mut notices = Vec::new();
+        let variables = Variables::of(sources, faults);
+        names::judge(&variables, sources.one_off, faults, &mut notices);
+        let values = layers::gather(sources, &variables, faults);
+        let config = check::config(&values, faults, &mut notices);
+        (config, notices, variables)
     }
 
     /// The built-in defaults with the data directory `dir`: what tests and the demo start from.

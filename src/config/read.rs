@@ -1,7 +1,7 @@
 //! Turns the text of one setting into a value, and a text that cannot be one into a fault.
 
 use super::{
-    Faults, Origin, keys,
+    Faults, keys,
     layers::{Value, Values},
     units,
 };

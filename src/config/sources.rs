@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// The places that [`super::Config::load`] looks at.
-#[derive(Clone, Debug, Default)]
+/// The places that [`super::Config::load`] looks at. Not `Debug`: the environment holds secrets.
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The working directory: `syncline.toml` and `.env` are read from here if they are there, and relative names of
     /// files are meant from here. Empty is the directory of the process.
