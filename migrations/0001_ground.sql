@@ -12,7 +12,9 @@ CREATE TABLE tenants (
 
 INSERT INTO tenants (tenant_id, display_name, created_at) VALUES ('default', 'Default', '2026-01-01T00:00:00+00:00');
 
--- One credential at one provider. What is secret is sealed: see tokens/vault.
+-- One credential at one provider. What is secret is sealed (see src/vault); no grant_sealed: nothing was given yet, or
+-- it was revoked. version counts every change that people see, grant_version those of the secrets alone: a refresher
+-- stores its answer only where the grant is still the one that it sent.
 CREATE TABLE tokens (
     tenant_id           TEXT        NOT NULL REFERENCES tenants (tenant_id),
     token_id            TEXT        NOT NULL,
@@ -26,11 +28,12 @@ CREATE TABLE tokens (
     client_id           TEXT,
     scopes              TEXT        NOT NULL,
     request_budget      TEXT,
-    grant_sealed        BYTEA       NOT NULL,
+    grant_sealed        BYTEA,
     access_sealed       BYTEA,
     access_expires_at   TIMESTAMPTZ,
     grant_expires_at    TIMESTAMPTZ,
     version             BIGINT      NOT NULL,
+    grant_version       BIGINT      NOT NULL,
     refresh_fence       BIGINT      NOT NULL,
     refresh_lease_until TIMESTAMPTZ,
     refresh_sent_at     TIMESTAMPTZ,
@@ -230,7 +233,8 @@ CREATE INDEX effects_open ON effects (tenant_id, provider, workspace_id, user_id
     WHERE state IN ('planned', 'sending', 'unknown', 'failed');
 CREATE INDEX effects_by_start ON effects (tenant_id, provider, workspace_id, user_id, starts_at);
 
--- Requests made of a provider's account, counted in slices of the budget's period and shared by all replicas.
+-- Requests made of a provider's account, counted in short slices of time and shared by all replicas. A slice's permits
+-- are used before it ends, so it counts until the budget's period after that has passed.
 CREATE TABLE budgets (
     account       TEXT        NOT NULL PRIMARY KEY,
     blocked_until TIMESTAMPTZ,
@@ -238,17 +242,17 @@ CREATE TABLE budgets (
 );
 
 CREATE TABLE budget_slices (
-    account TEXT   NOT NULL REFERENCES budgets (account) ON DELETE CASCADE,
-    slice   BIGINT NOT NULL,
-    used    BIGINT NOT NULL,
-    PRIMARY KEY (account, slice)
+    account TEXT        NOT NULL REFERENCES budgets (account) ON DELETE CASCADE,
+    ends_at TIMESTAMPTZ NOT NULL,
+    used    BIGINT      NOT NULL CHECK (used >= 0),
+    PRIMARY KEY (account, ends_at)
 );
 
--- Endpoints that failed so often that nobody calls them until a moment.
+-- Providers that failed so often that nobody calls them until a moment; after it, whoever moves the moment may try.
 CREATE TABLE breakers (
-    endpoint   TEXT        NOT NULL PRIMARY KEY,
-    failures   BIGINT      NOT NULL,
-    open_until TIMESTAMPTZ,
+    name       TEXT        NOT NULL PRIMARY KEY,
+    openings   BIGINT      NOT NULL,
+    open_until TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL
 );
 

@@ -3,4 +3,6 @@ pub mod base;
 pub mod config;
 pub mod db;
 pub mod outbound;
+pub mod tokens;
+pub mod vault;
 pub mod telemetry;
