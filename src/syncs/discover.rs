@@ -250,18 +250,27 @@ async fn look_up_codes(
     conferences: &HashMap<String, Conference>,
     codes: &HashMap<String, String>,
 ) -> Result<Vec<(String, Vec<Conference>)>> {
-    let seen: HashSet<&str> = conferences
-        .values()
-        .filter_map(|conference| conference.space.as_ref().and_then(|space| codes.get(space)))
-        .chain(known.values().filter_map(|(meeting, _)| meeting.code.as_ref()))
-        .map(String::as_str)
-        .collect();
+    let mut seen: Vec<(&str, DateTime<Utc>, DateTime<Utc>)> = Vec::new();
+    for conference in conferences.values() {
+        if let Some(code) = conference.space.as_ref().and_then(|space| codes.get(space)) {
+            seen.push((code, conference.start, conference.end.unwrap_or(window.end)));
+        }
+    }
+    for (meeting, _) in known.values() {
+        if let Some(code) = &meeting.code {
+            seen.push((code, meeting.start, meeting.end.unwrap_or(window.end)));
+        }
+    }
+    // A series shares one code, so having seen another meeting of it is not having seen this one.
+    let is_seen = |code: &str, start: DateTime<Utc>, end: DateTime<Utc>| {
+        seen.iter().any(|(known, from, until)| *known == code && *from < end && *until > start)
+    };
     let mut wanted: HashMap<&str, (DateTime<Utc>, DateTime<Utc>)> = HashMap::new();
     for event in events {
         let (Some(code), Some((start, end))) = (&event.meeting_code, event.instants()) else {
             continue;
         };
-        if start < window.end && end >= window.unread_from - CODE_SLACK && !seen.contains(code.as_str()) {
+        if start < window.end && end >= window.unread_from - CODE_SLACK && !is_seen(code.as_str(), start, end) {
             let span = wanted.entry(code.as_str()).or_insert((start, end));
             *span = (span.0.min(start), span.1.max(end));
         }
