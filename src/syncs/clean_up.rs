@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     base::{Error, Result},
-    connectors::clockify::{Deleted, Entry},
+    connectors::clockify::{ClockifyError, Deleted, Entry},
     syncs::{
         Sync,
         engine::{Options, Pass},
@@ -64,7 +64,7 @@ pub async fn clean_up(app: &App, sync: &Sync, request: Request) -> Result<Report
     }
     for entry in ours {
         match clockify.delete_entry(&account.workspace, &entry.id).await {
-            Ok(Deleted::Deleted | Deleted::Gone) => {
+            Ok(Deleted::Now | Deleted::Before) => {
                 report.deleted += 1;
                 let mut tx = app.db.write(pass.scope()).await?;
                 for conference in marker::found_in(&entry.description) {
@@ -72,7 +72,7 @@ pub async fn clean_up(app: &App, sync: &Sync, request: Request) -> Result<Report
                 }
                 tx.commit().await?;
             }
-            Err(error) if error.is_key_wrong() => return Err(error.into()),
+            Err(error @ ClockifyError::KeyWrong { .. }) => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(entry.id = %entry.id, %error, "an entry could not be deleted");
                 report.failed += 1;

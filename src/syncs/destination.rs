@@ -4,19 +4,17 @@
 use crate::{
     app::App,
     base::{Error, Result, TokenName},
-    connectors::clockify::{Clockify, ClockifyError, NewProject, User},
+    connectors::{Access, clockify::{Clockify, ClockifyError, NewProject}},
+    outbound::CallError,
     db::Scope,
-    syncs::{DestinationAccount, definition::{DEFAULT_PROJECT, Definition, Target}, store::facts},
-    tokens,
+    syncs::{DestinationAccount, definition::{DEFAULT_PROJECT, Definition, Target}, access, store::facts},
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Serialize, de::DeserializeOwned};
-use std::{future::Future, time::Duration};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::future::Future;
 
 /// How long a fact about an account is taken for true.
 const FACTS_HOLD: TimeDelta = TimeDelta::hours(24);
-/// API keys do not end; this is only what the call asks for.
-const MIN_VALIDITY: Duration = Duration::from_secs(60);
 /// How the original made its project.
 const PROJECT_COLOR: &str = "#0AC8B9";
 const PROJECT_NOTE: &str = "Google Meet attendance history";
@@ -29,8 +27,17 @@ pub struct Destination {
     pub clockify: Clockify,
     /// Whose entries they are.
     pub account: DestinationAccount,
+    /// The credential in use.
+    pub access: Access,
     app: App,
     token: TokenName,
+}
+
+/// The owner of the key, as it is remembered.
+#[derive(Serialize, Deserialize)]
+struct Owner {
+    id: String,
+    workspace: Option<String>,
 }
 
 /// What a target is called at the destination.
@@ -47,17 +54,17 @@ pub struct Ids {
 impl Destination {
     /// Opens the destination of a token.
     pub async fn open(app: &App, token: &TokenName, definition: &Definition) -> Result<Self> {
-        let access = tokens::access(app, token, MIN_VALIDITY).await?;
-        let clockify = Clockify::new(app.outbound.clone(), app.clockify_url()?, access.clockify());
+        let access = access::to_clockify(app, token).await?;
         let mut this = Self {
-            clockify,
+            clockify: Clockify::new(app.outbound.clone(), access::url("clockify.url", &app.config.clockify.url)?, access.clone()),
+            access,
             account: DestinationAccount { provider: "clockify", workspace: String::new(), user: String::new() },
             app: app.clone(),
             token: token.clone(),
         };
-        let user: User = this.known("user", || this.clockify.user()).await?;
+        let user = this.known("user", || this.who_am_i()).await?;
         let workspace = match definition.workspace.as_str() {
-            "" => user.active_workspace.clone().or_else(|| user.default_workspace.clone()),
+            "" => user.workspace,
             FIRST_WORKSPACE => this.first_workspace().await?,
             chosen => Some(chosen.to_owned()),
         };
@@ -66,6 +73,11 @@ impl Destination {
             Error::precondition("WORKSPACE_MISSING", "the Clockify account has no workspace: choose one with workspace_id")
         })?;
         Ok(this)
+    }
+
+    async fn who_am_i(&self) -> std::result::Result<Owner, ClockifyError> {
+        let user = self.clockify.user().await?;
+        Ok(Owner { id: user.id, workspace: user.active_workspace.or(user.default_workspace) })
     }
 
     async fn first_workspace(&self) -> Result<Option<String>> {
@@ -116,7 +128,7 @@ impl Destination {
             match self.clockify.create_project(workspace, &project).await {
                 Ok(made) => Ok(made.id),
                 // Names are unique there, so looking again tells who made it: another process, or we, without an answer.
-                Err(error) if error.is_name_taken() || error.is_ambiguous() => {
+                Err(error) if may_be_there(&error) => {
                     self.clockify.find_project(workspace, name).await?.map(|found| found.id).ok_or(error)
                 }
                 Err(other) => Err(other),
@@ -148,7 +160,7 @@ impl Destination {
             }
             match self.clockify.create_tag(workspace, name).await {
                 Ok(tag) => Ok(tag.id),
-                Err(error) if error.is_name_taken() || error.is_ambiguous() => find().await?.ok_or(error),
+                Err(error) if may_be_there(&error) => find().await?.ok_or(error),
                 Err(other) => Err(other),
             }
         })
@@ -176,6 +188,11 @@ impl Destination {
         }
         Ok(value)
     }
+}
+
+/// Whether, after this, the object may be there all the same.
+fn may_be_there(error: &ClockifyError) -> bool {
+    matches!(error, ClockifyError::NameTaken { .. } | ClockifyError::Call(CallError::Unanswered { .. }))
 }
 
 /// Clockify's names are the same whatever the case.

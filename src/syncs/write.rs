@@ -3,7 +3,7 @@
 
 use crate::{
     base::{Error, Result},
-    connectors::clockify::{ClockifyError, Entry},
+    connectors::clockify::{ClockifyError, Entity, Entry},
     outbound::{CallError, Permits},
     runs,
     syncs::{
@@ -70,8 +70,8 @@ pub async fn send(pass: &Pass<'_>, mut orders: Vec<Order>, mut tell: impl AsyncF
     while !orders.is_empty() {
         pass.check_stop()?;
         let wanted = orders.len().min(BATCH);
-        let clockify = &pass.destination.clockify;
-        let mut permits = clockify.reserve(u32::try_from(wanted).unwrap_or(1)).await?;
+        let account = &pass.destination.access.account;
+        let mut permits = pass.app.outbound.reserve(account, u32::try_from(wanted).unwrap_or(1)).await?;
         let count = usize::try_from(permits.left()).unwrap_or(1).clamp(1, wanted);
         let mut batch = Vec::with_capacity(count);
         for order in orders.split_off(orders.len() - count).into_iter().rev() {
@@ -146,14 +146,14 @@ async fn send_one(
 ) -> std::result::Result<Entry, ClockifyError> {
     if began.elapsed() > SLACK {
         let why = "this process stood still for too long".to_owned();
-        return Err(CallError::NotSent { why, retry_at: Some(pass.app.db.now()) }.into());
+        return Err(ClockifyError::Call(CallError::NotSent { why, retry_at: Some(pass.app.db.now()) }));
     }
     let clockify = &pass.destination.clockify;
     let workspace = &pass.destination.account.workspace;
-    let entry = announced.effect.payload.to_new_entry();
+    let wanted = &announced.effect.payload;
     match &announced.order.replaces {
-        None => clockify.create_entry_with(permit, workspace, &entry).await,
-        Some(old) => clockify.replace_entry_with(permit, workspace, old, &entry).await,
+        None => clockify.create_entry_with(permit, workspace, &wanted.to_new_entry()).await,
+        Some(old) => clockify.replace_entry_with(permit, &wanted.applied_to(old)).await,
     }
 }
 
@@ -239,23 +239,23 @@ fn read_answer(
             };
             (Answer::Told(Sent::Written(Box::new(entry))), kept)
         }
-        Err(error) if error.is_ambiguous() => {
+        Err(ClockifyError::Call(error @ CallError::Unanswered { .. })) => {
             // The sender lives and will not send again: only what is on its way may still arrive.
             let open = Sent::Open(now + pass.grace());
             let kept = Stored { answer_by: Some(now), ..stored(State::Unknown, &error.to_string()) };
             (Answer::Told(open), kept)
         }
-        Err(error) if error.is_not_sent() => {
+        Err(ClockifyError::Call(error)) => {
             let error = Error::from(error);
             let kept = stored(undone(false), &error.to_string());
             let effect = Effect { state: kept.state, answer_by: None, ..announced.effect.clone() };
             (Answer::NotSent(Box::new(effect), error), kept)
         }
-        Err(error) if updates && error.is_gone() => {
+        Err(ClockifyError::Gone { entity: Entity::TimeEntry }) if updates => {
             (Answer::Told(Sent::Deleted), stored(State::Tombstoned, "deleted by the user"))
         }
         Err(error) => {
-            let stops_the_run = error.is_key_wrong();
+            let stops_the_run = matches!(error, ClockifyError::KeyWrong { .. });
             let error = Error::from(error);
             let kept = stored(undone(true), &error.to_string());
             let refused = Sent::Refused(kept.note.clone());
