@@ -1,1 +1,3 @@
-pub mod base;
+//! Syncline copies data between `SaaS` products, exactly once.
+
+pub mod simulator;
