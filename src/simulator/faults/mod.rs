@@ -20,7 +20,7 @@ pub struct Faults {
 }
 
 /// A rule in force, with what it has seen.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Active {
     pub id: u64,
     pub rule: Rule,

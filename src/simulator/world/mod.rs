@@ -30,7 +30,7 @@ pub const CLIENT_ID: &str = "109000000000-simulator.apps.googleusercontent.com";
 pub const CLIENT_SECRET: &str = "GOCSPX-composed-simulator-secret";
 
 /// The state of all fake providers.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct World {
     pub google: Google,
     pub clockify: Clockify,
