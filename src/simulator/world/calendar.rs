@@ -51,9 +51,9 @@ pub struct Event {
     pub recurrence: Vec<String>,
     pub created: DateTime<Utc>,
     pub updated: DateTime<Utc>,
-    /// The calendar's revision at the last change.
+    /// The calendars' revision at the last change; filled in by the world.
     #[serde(skip)]
-    pub(crate) revision: u64,
+    pub revision: u64,
 }
 
 impl Default for Event {

@@ -1,0 +1,1 @@
+//! Clients of others, driven as child processes.
