@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use super::faults::{Effect, Fault, Matcher, Rule, When};
 use super::http::{Reply, Request};
 use super::quota::Quotas;
-use super::world::{CLIENT_ID, CLIENT_SECRET, Event, Meeting, NewEntry, Span, Visibility, Who, World};
+use super::world::{
+    CLIENT_ID, CLIENT_SECRET, Event, Meeting, NewEntry, Span, Visibility, Who, World,
+};
 use super::{Shared, endpoint_names, lock};
 
 /// What its paths start with.
@@ -35,7 +37,11 @@ pub(super) fn answer(shared: &Shared, request: &Request) -> Reply {
 }
 
 fn route(shared: &Shared, request: &Request) -> Result<Value, Problem> {
-    let path = request.path.strip_prefix(PREFIX).unwrap_or_default().trim_matches('/');
+    let path = request
+        .path
+        .strip_prefix(PREFIX)
+        .unwrap_or_default()
+        .trim_matches('/');
     let parts: Vec<&str> = path.split('/').collect();
     match (&request.method, parts.as_slice()) {
         (&Method::GET, [""]) => Ok(about(shared)),
@@ -60,7 +66,10 @@ fn route(shared: &Shared, request: &Request) -> Result<Value, Problem> {
         (&Method::GET, ["settings"]) => Ok(settings(shared)),
         (&Method::POST, ["settings"]) => change_settings(shared, request),
         (&Method::POST, ["world", what]) => change_world(&mut lock(&shared.world), what, request),
-        _ => Err(Problem(StatusCode::NOT_FOUND, format!("no control endpoint {} {}", request.method, request.path))),
+        _ => Err(Problem(
+            StatusCode::NOT_FOUND,
+            format!("no control endpoint {} {}", request.method, request.path),
+        )),
     }
 }
 
@@ -84,7 +93,9 @@ fn calls(shared: &Shared, request: &Request) -> Result<Value, Problem> {
     let chosen: Vec<_> = calls
         .all()
         .iter()
-        .filter(|call| endpoint.is_none_or(|endpoint| call.endpoint == endpoint) && (!writing || call.writes))
+        .filter(|call| {
+            endpoint.is_none_or(|endpoint| call.endpoint == endpoint) && (!writing || call.writes)
+        })
         .collect();
     Ok(serde_json::to_value(chosen)?)
 }
@@ -110,20 +121,40 @@ struct AddFault {
 
 fn add_fault(shared: &Shared, request: &Request) -> Result<Value, Problem> {
     let wanted: AddFault = body(request)?;
-    let unclear = || Problem(StatusCode::BAD_REQUEST, "give either fault (a name of the menu) or effect".to_owned());
+    let unclear = || {
+        Problem(
+            StatusCode::BAD_REQUEST,
+            "give either fault (a name of the menu) or effect".to_owned(),
+        )
+    };
     let mut rules = match (&wanted.fault, wanted.effect) {
         (Some(name), None) => {
             let fault = Fault::named(name);
-            fault.ok_or_else(|| Problem(StatusCode::NOT_FOUND, format!("the menu has no fault named {name}")))?.rules
+            fault
+                .ok_or_else(|| {
+                    Problem(
+                        StatusCode::NOT_FOUND,
+                        format!("the menu has no fault named {name}"),
+                    )
+                })?
+                .rules
         }
         (None, Some(effect)) => {
             let name = wanted.name.unwrap_or_else(|| "custom".to_owned());
-            vec![Rule { name, matcher: Matcher::default(), when: When::Always, effect }]
+            vec![Rule {
+                name,
+                matcher: Matcher::default(),
+                when: When::Always,
+                effect,
+            }]
         }
         _ => return Err(unclear()),
     };
     for rule in &mut rules {
-        rule.matcher = wanted.matcher.clone().unwrap_or_else(|| rule.matcher.clone());
+        rule.matcher = wanted
+            .matcher
+            .clone()
+            .unwrap_or_else(|| rule.matcher.clone());
         rule.when = wanted.when.unwrap_or(rule.when);
     }
     let mut faults = lock(&shared.faults);
@@ -144,7 +175,9 @@ fn move_clock(shared: &Shared, request: &Request) -> Result<Value, Problem> {
         shared.clock.set(at);
     }
     if let Some(seconds) = wanted.advance_seconds {
-        shared.clock.advance(TimeDelta::try_seconds(seconds).unwrap_or_default());
+        shared
+            .clock
+            .advance(TimeDelta::try_seconds(seconds).unwrap_or_default());
     }
     Ok(json!({"now": shared.now()}))
 }
@@ -186,13 +219,21 @@ fn change_settings(shared: &Shared, request: &Request) -> Result<Value, Problem>
         let mut world = lock(&shared.world);
         let google = &mut world.google;
         google.visibility = wanted.visibility.unwrap_or(google.visibility);
-        google.access_token_seconds = wanted.access_token_seconds.unwrap_or(google.access_token_seconds);
-        google.rotate_refresh_tokens = wanted.rotate_refresh_tokens.unwrap_or(google.rotate_refresh_tokens);
+        google.access_token_seconds = wanted
+            .access_token_seconds
+            .unwrap_or(google.access_token_seconds);
+        google.rotate_refresh_tokens = wanted
+            .rotate_refresh_tokens
+            .unwrap_or(google.rotate_refresh_tokens);
         if let (Some(zone), Some(user)) = (wanted.zone, world.clockify.users.first_mut()) {
             user.zone = zone;
         }
         if let Some(force) = wanted.force_projects {
-            world.clockify.workspaces.iter_mut().for_each(|workspace| workspace.force_projects = force);
+            world
+                .clockify
+                .workspaces
+                .iter_mut()
+                .for_each(|workspace| workspace.force_projects = force);
         }
     }
     Ok(settings(shared))
@@ -263,7 +304,9 @@ fn change_world(world: &mut World, what: &str, request: &Request) -> Result<Valu
             let person = grant.person.unwrap_or_else(|| world.me().id);
             let scopes: Vec<&str> = grant.scopes.iter().map(String::as_str).collect();
             let grant = world.grant(&person, &scopes);
-            Ok(json!({"access_token": grant.access_token(), "refresh_token": grant.refresh_token, "person": grant.person}))
+            Ok(
+                json!({"access_token": grant.access_token(), "refresh_token": grant.refresh_token, "person": grant.person}),
+            )
         }
         "revoke-grants" => {
             let me = world.me().id;
@@ -289,19 +332,26 @@ fn change_world(world: &mut World, what: &str, request: &Request) -> Result<Valu
         "add-client" => Ok(json!({"id": world.add_client(&body::<NewName>(request)?.name)})),
         "add-task" => {
             let task: NewName = body(request)?;
-            Ok(json!({"id": world.add_task(task.project.as_deref().unwrap_or_default(), &task.name)}))
+            Ok(
+                json!({"id": world.add_task(task.project.as_deref().unwrap_or_default(), &task.name)}),
+            )
         }
         "add-entry" => Ok(json!({"id": world.add_entry(body::<NewEntry>(request)?)})),
         "edit-entry" => {
             let named: Named = body(request)?;
             found(world.edit_entry(&named.id, |entry| {
-                entry.description = named.description.unwrap_or_else(|| entry.description.clone());
+                entry.description = named
+                    .description
+                    .unwrap_or_else(|| entry.description.clone());
                 entry.span.start = named.start.unwrap_or(entry.span.start);
                 entry.span.end = named.end.or(entry.span.end);
             }))
         }
         "delete-entry" => found(world.delete_entry(&body::<Named>(request)?.id)),
-        _ => Err(Problem(StatusCode::NOT_FOUND, format!("the world cannot {what}"))),
+        _ => Err(Problem(
+            StatusCode::NOT_FOUND,
+            format!("the world cannot {what}"),
+        )),
     }
 }
 
@@ -310,5 +360,12 @@ fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
 }
 
 fn found(there: bool) -> Result<Value, Problem> {
-    if there { Ok(json!({})) } else { Err(Problem(StatusCode::NOT_FOUND, "there is no such thing".to_owned())) }
+    if there {
+        Ok(json!({}))
+    } else {
+        Err(Problem(
+            StatusCode::NOT_FOUND,
+            "there is no such thing".to_owned(),
+        ))
+    }
 }

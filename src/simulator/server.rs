@@ -50,26 +50,30 @@ impl Running {
 /// Serves on a thread of its own, so that a test which blocks its thread (waiting for a child process) still gets answers.
 pub(super) fn start(listener: TcpListener, shared: Arc<Shared>) -> io::Result<Running> {
     listener.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let listener = {
         let _inside = runtime.enter();
         Cuttable(tokio::net::TcpListener::from_std(listener)?)
     };
     let stop = CancellationToken::new();
     let stopped = stop.clone();
-    let thread = thread::Builder::new().name("simulator".to_owned()).spawn(move || {
-        let app = Router::new().fallback(answer).with_state(shared);
-        let service = app.into_make_service_with_connect_info::<Cut>();
-        runtime.block_on(async move {
-            tokio::select! {
-                // Serving ends only with an error of the listener.
-                _ = axum::serve(listener, service) => {}
-                () = stopped.cancelled() => {}
-            }
-        });
-        // Connections are tasks of their own; they end with the runtime.
-        runtime.shutdown_background();
-    })?;
+    let thread = thread::Builder::new()
+        .name("simulator".to_owned())
+        .spawn(move || {
+            let app = Router::new().fallback(answer).with_state(shared);
+            let service = app.into_make_service_with_connect_info::<Cut>();
+            runtime.block_on(async move {
+                tokio::select! {
+                    // Serving ends only with an error of the listener.
+                    _ = axum::serve(listener, service) => {}
+                    () = stopped.cancelled() => {}
+                }
+            });
+            // Connections are tasks of their own; they end with the runtime.
+            runtime.shutdown_background();
+        })?;
     Ok(Running { stop, thread })
 }
 
@@ -87,7 +91,9 @@ async fn answer(
         method: parts.method,
         path: parts.uri.path().to_owned(),
         params: Vec::new(),
-        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        query: url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect(),
         headers: parts.headers,
         body,
         tweak: None,
@@ -96,7 +102,11 @@ async fn answer(
         return Ok(respond(control::answer(&shared, &request)));
     }
     let number = log(&shared, &request);
-    let mut open = OpenCall { shared: &shared, number, status: None };
+    let mut open = OpenCall {
+        shared: &shared,
+        number,
+        status: None,
+    };
     let outcome = carry_out(&shared, request, number).await;
     Ok(match outcome {
         Outcome::Answer(reply) => {
@@ -223,8 +233,14 @@ fn log(shared: &Shared, request: &Request) -> u64 {
         None => ("unknown", request.path.as_str(), false),
     };
     let blank = |(name, value): &(String, String)| {
-        let secret = matches!(name.as_str(), "token" | "code" | "access_token" | "id_token");
-        (name.clone(), if secret { String::new() } else { value.clone() })
+        let secret = matches!(
+            name.as_str(),
+            "token" | "code" | "access_token" | "id_token"
+        );
+        (
+            name.clone(),
+            if secret { String::new() } else { value.clone() },
+        )
     };
     let call = Call {
         number: 0,
@@ -264,7 +280,9 @@ fn respond(reply: Reply) -> Response {
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
-    response.body(Body::from(reply.body)).unwrap_or_else(|_| impossible_reply())
+    response
+        .body(Body::from(reply.body))
+        .unwrap_or_else(|_| impossible_reply())
 }
 
 /// Announces the whole body, sends half of it and breaks off.
@@ -297,7 +315,13 @@ impl Listener for Cuttable {
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Answers are small; waiting to fill packets would add 40 ms to some.
         let _ = stream.set_nodelay(true);
-        (Connection { stream, cut: Cut::default() }, address)
+        (
+            Connection {
+                stream,
+                cut: Cut::default(),
+            },
+            address,
+        )
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -330,13 +354,21 @@ impl Connection {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_write(cx, data)
     }

@@ -33,7 +33,14 @@ pub struct Fault {
 impl Fault {
     /// All of them.
     pub fn menu() -> Vec<Self> {
-        [oauth(), meet(), calendar(), clockify_reads(), clockify_writes()].concat()
+        [
+            oauth(),
+            meet(),
+            calendar(),
+            clockify_reads(),
+            clockify_writes(),
+        ]
+        .concat()
     }
 
     /// The fault of this name.
@@ -198,9 +205,22 @@ fn clockify_writes() -> Vec<Fault> {
     ]
 }
 
-fn one(name: &'static str, area: Area, description: &'static str, endpoint: &str, when: When, effect: Effect) -> Fault {
+fn one(
+    name: &'static str,
+    area: Area,
+    description: &'static str,
+    endpoint: &str,
+    when: When,
+    effect: Effect,
+) -> Fault {
     let rules = vec![Rule::on(endpoint, when, effect).named(name)];
-    Fault { name, area, description, lasting: false, rules }
+    Fault {
+        name,
+        area,
+        description,
+        lasting: false,
+        rules,
+    }
 }
 
 fn reply(reply: Reply) -> Effect {
@@ -221,7 +241,11 @@ fn canned(reply: Reply) -> Canned {
 }
 
 fn internal() -> Reply {
-    clockify::error(StatusCode::INTERNAL_SERVER_ERROR, 500, "Internal server error")
+    clockify::error(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        500,
+        "Internal server error",
+    )
 }
 
 fn unavailable() -> Reply {
@@ -229,13 +253,22 @@ fn unavailable() -> Reply {
 }
 
 fn gateway_timeout() -> Reply {
-    Reply::html(StatusCode::GATEWAY_TIMEOUT, "<html><head><title>504 Gateway Time-out</title></head><body></body></html>")
+    Reply::html(
+        StatusCode::GATEWAY_TIMEOUT,
+        "<html><head><title>504 Gateway Time-out</title></head><body></body></html>",
+    )
 }
 
 fn proxy_page() -> Reply {
-    Reply::html(StatusCode::BAD_GATEWAY, "<html><head><title>502 Bad Gateway</title></head><body>proxy</body></html>")
+    Reply::html(
+        StatusCode::BAD_GATEWAY,
+        "<html><head><title>502 Bad Gateway</title></head><body>proxy</body></html>",
+    )
 }
 
 fn sign_in_page() -> Reply {
-    Reply::html(StatusCode::OK, "<!DOCTYPE html><html><title>Sign in to the network</title></html>")
+    Reply::html(
+        StatusCode::OK,
+        "<!DOCTYPE html><html><title>Sign in to the network</title></html>",
+    )
 }

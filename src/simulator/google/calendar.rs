@@ -85,9 +85,17 @@ pub(in crate::simulator) fn list_events(world: &mut World, request: &Request) ->
 pub(in crate::simulator) fn get_event(world: &mut World, request: &Request) -> Reply {
     answer(reader(world, request, &EVENT_SCOPES).and_then(|reader| {
         let calendar = find(world, request, &reader)?;
-        let event = calendar.events.iter().find(|event| event.id == request.param(1));
+        let event = calendar
+            .events
+            .iter()
+            .find(|event| event.id == request.param(1));
         let event = event.ok_or_else(errors::calendar_not_found)?;
-        Ok(Reply::ok(&event_json(event, calendar, &reader, zone(request, calendar)?)))
+        Ok(Reply::ok(&event_json(
+            event,
+            calendar,
+            &reader,
+            zone(request, calendar)?,
+        )))
     }))
 }
 
@@ -96,8 +104,17 @@ fn answer(result: Result<Reply, Reply>) -> Reply {
 }
 
 fn reader(world: &World, request: &Request, scopes: &[&str]) -> Result<Person, Reply> {
-    let grant = authorize(world, request, scopes, errors::calendar_unauthenticated, errors::calendar_missing_scope)?;
-    world.person(&grant.person).cloned().ok_or_else(errors::calendar_unauthenticated)
+    let grant = authorize(
+        world,
+        request,
+        scopes,
+        errors::calendar_unauthenticated,
+        errors::calendar_missing_scope,
+    )?;
+    world
+        .person(&grant.person)
+        .cloned()
+        .ok_or_else(errors::calendar_unauthenticated)
 }
 
 /// Group calendars are all mine.
@@ -106,9 +123,19 @@ fn belongs(world: &World, calendar: &Calendar, reader: &Person) -> bool {
 }
 
 fn find<'a>(world: &'a World, request: &Request, reader: &Person) -> Result<&'a Calendar, Reply> {
-    let id = if request.param(0) == "primary" { &reader.email } else { request.param(0) };
-    let calendar = world.google.calendars.iter().find(|calendar| calendar.id == id);
-    calendar.filter(|calendar| belongs(world, calendar, reader)).ok_or_else(errors::calendar_not_found)
+    let id = if request.param(0) == "primary" {
+        &reader.email
+    } else {
+        request.param(0)
+    };
+    let calendar = world
+        .google
+        .calendars
+        .iter()
+        .find(|calendar| calendar.id == id);
+    calendar
+        .filter(|calendar| belongs(world, calendar, reader))
+        .ok_or_else(errors::calendar_not_found)
 }
 
 /// Which events a list shows.
@@ -123,7 +150,8 @@ impl Selection {
         let single = request.query_flag("singleEvents") == Some(true);
         let is_master = !event.recurrence.is_empty();
         // Instances that look like the series prescribes are not listed beside their master.
-        let is_plain_instance = event.series.is_some() && event.original_start == Some(event.start) && !event.cancelled;
+        let is_plain_instance =
+            event.series.is_some() && event.original_start == Some(event.start) && !event.cancelled;
         if if single { is_master } else { is_plain_instance } {
             return false;
         }
@@ -155,14 +183,28 @@ impl Window {
             && min >= max
         {
             let message = "The specified time range is empty.";
-            return Err(errors::legacy(400, "calendar", "timeRangeEmpty", message, Some(("parameter", "timeMax"))));
+            return Err(errors::legacy(
+                400,
+                "calendar",
+                "timeRangeEmpty",
+                message,
+                Some(("parameter", "timeMax")),
+            ));
         }
         let updated_min = time(request, "updatedMin")?;
         if updated_min.is_some_and(|at| at < world.now() - UPDATED_MIN_REACH) {
             let message = "The requested minimum modification time lies too far in the past.";
-            return Err(errors::legacy(410, "calendar", "updatedMinTooLongAgo", message, Some(("parameter", "updatedMin"))));
+            return Err(errors::legacy(
+                410,
+                "calendar",
+                "updatedMinTooLongAgo",
+                message,
+                Some(("parameter", "updatedMin")),
+            ));
         }
-        if request.query("orderBy") == Some("startTime") && request.query_flag("singleEvents") != Some(true) {
+        if request.query("orderBy") == Some("startTime")
+            && request.query_flag("singleEvents") != Some(true)
+        {
             let message = "The requested ordering is not available for the particular query.";
             return Err(errors::calendar_invalid("orderBy", message));
         }
@@ -177,25 +219,39 @@ impl Window {
     }
 
     fn takes(&self, event: &Event, single: bool) -> bool {
-        let deleted_too = self.show_deleted || self.updated_min.is_some() || (!single && event.series.is_some());
+        let deleted_too =
+            self.show_deleted || self.updated_min.is_some() || (!single && event.series.is_some());
         let endless = !event.recurrence.is_empty();
         let text = |event: &Event| {
-            [&event.summary, &event.description].into_iter().flatten().any(|part| {
-                self.text.as_deref().is_none_or(|wanted| part.to_lowercase().contains(wanted))
-            })
+            [&event.summary, &event.description]
+                .into_iter()
+                .flatten()
+                .any(|part| {
+                    self.text
+                        .as_deref()
+                        .is_none_or(|wanted| part.to_lowercase().contains(wanted))
+                })
         };
         (!event.cancelled || deleted_too)
-            && self.min.is_none_or(|min| endless || event.end.instant() > min)
+            && self
+                .min
+                .is_none_or(|min| endless || event.end.instant() > min)
             && self.max.is_none_or(|max| event.start.instant() < max)
             && self.updated_min.is_none_or(|min| event.updated >= min)
             && (self.text.is_none() || text(event))
-            && self.ical_uid.as_ref().is_none_or(|uid| *uid == ical_uid(event))
+            && self
+                .ical_uid
+                .as_ref()
+                .is_none_or(|uid| *uid == ical_uid(event))
     }
 }
 
 fn time(request: &Request, parameter: &str) -> Result<Option<DateTime<Utc>>, Reply> {
-    let Some(text) = request.query(parameter) else { return Ok(None) };
-    let time = DateTime::parse_from_rfc3339(text).map_err(|_| errors::calendar_invalid(parameter, "Bad Request"))?;
+    let Some(text) = request.query(parameter) else {
+        return Ok(None);
+    };
+    let time = DateTime::parse_from_rfc3339(text)
+        .map_err(|_| errors::calendar_invalid(parameter, "Bad Request"))?;
     // Milliseconds may be given but are ignored.
     Ok(DateTime::from_timestamp(time.timestamp(), 0))
 }
@@ -214,7 +270,8 @@ fn bad_page_token() -> Reply {
 
 fn zone(request: &Request, calendar: &Calendar) -> Result<Tz, Reply> {
     let name = request.query("timeZone").unwrap_or(&calendar.zone);
-    name.parse().map_err(|_| errors::calendar_invalid("timeZone", "Invalid time zone."))
+    name.parse()
+        .map_err(|_| errors::calendar_invalid("timeZone", "Invalid time zone."))
 }
 
 fn etag(world: &World) -> String {
@@ -233,7 +290,9 @@ fn point(when: When, zone: Tz) -> Value {
     match when {
         When::Day(day) => json!({"date": day.to_string()}),
         When::At(at) => {
-            let local = at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
+            let local = at
+                .with_timezone(&zone)
+                .to_rfc3339_opts(SecondsFormat::Secs, true);
             json!({"dateTime": local, "timeZone": zone.name()})
         }
     }
@@ -249,7 +308,11 @@ fn event_json(event: &Event, calendar: &Calendar, reader: &Person, zone: Tz) -> 
         json["status"] = json!("cancelled");
         return json;
     }
-    let organizer = if event.organizer.is_empty() { &calendar.id } else { &event.organizer };
+    let organizer = if event.organizer.is_empty() {
+        &calendar.id
+    } else {
+        &event.organizer
+    };
     let person = |email: &str| {
         let mut person = json!({"email": email});
         if email == reader.email {
@@ -268,7 +331,11 @@ fn event_json(event: &Event, calendar: &Calendar, reader: &Person, zone: Tz) -> 
     if let (Value::Object(json), Value::Object(parts)) = (&mut json, parts) {
         json.extend(parts);
     }
-    let optional = [("summary", &event.summary), ("description", &event.description), ("visibility", &event.visibility)];
+    let optional = [
+        ("summary", &event.summary),
+        ("description", &event.description),
+        ("visibility", &event.visibility),
+    ];
     for (key, value) in optional {
         if let Some(value) = value {
             json[key] = json!(value);

@@ -15,9 +15,20 @@ fn entry() -> serde_json::Value {
 
 /// Posts an entry once on a fresh connection and without any retry of the client.
 async fn post(lab: &Lab) -> reqwest::Result<Answer> {
-    let http = reqwest::Client::builder().retry(reqwest::retry::never()).build().expect("client");
-    let url = format!("{}/workspaces/{}/time-entries", lab.sim.endpoints().clockify, lab.workspace);
-    let request = http.post(url).header("X-Api-Key", &lab.key).timeout(Duration::from_millis(500)).json(&entry());
+    let http = reqwest::Client::builder()
+        .retry(reqwest::retry::never())
+        .build()
+        .expect("client");
+    let url = format!(
+        "{}/workspaces/{}/time-entries",
+        lab.sim.endpoints().clockify,
+        lab.workspace
+    );
+    let request = http
+        .post(url)
+        .header("X-Api-Key", &lab.key)
+        .timeout(Duration::from_millis(500))
+        .json(&entry());
     Answer::try_of(request).await
 }
 
@@ -31,7 +42,9 @@ async fn dropped_connections_answer_nothing_and_commit_as_told() {
         (Effect::Truncate, 1),
     ] {
         let lab = Lab::empty();
-        lab.sim.faults().add(Rule::on(CREATE, When::Next(1), effect.clone()));
+        lab.sim
+            .faults()
+            .add(Rule::on(CREATE, When::Next(1), effect.clone()));
         assert!(post(&lab).await.is_err(), "{effect:?}");
         assert_eq!(lab.sim.world().entries().len(), stored, "{effect:?}");
         assert_eq!(post(&lab).await.expect("an answer").status, 201);
@@ -43,8 +56,12 @@ async fn dropped_connections_answer_nothing_and_commit_as_told() {
 async fn dropped_connection_sends_not_one_byte() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let lab = Lab::empty();
-    lab.sim.faults().add(Rule::on(CREATE, When::Always, Effect::CommitThenDrop));
-    let mut socket = tokio::net::TcpStream::connect(lab.sim.address()).await.expect("connected");
+    lab.sim
+        .faults()
+        .add(Rule::on(CREATE, When::Always, Effect::CommitThenDrop));
+    let mut socket = tokio::net::TcpStream::connect(lab.sim.address())
+        .await
+        .expect("connected");
     let body = entry().to_string();
     let head = format!(
         "POST /api/v1/workspaces/{}/time-entries HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\ncontent-length: {}\r\n\r\n",
@@ -52,11 +69,18 @@ async fn dropped_connection_sends_not_one_byte() {
         lab.key,
         body.len()
     );
-    socket.write_all(format!("{head}{body}").as_bytes()).await.expect("sent");
+    socket
+        .write_all(format!("{head}{body}").as_bytes())
+        .await
+        .expect("sent");
     let mut received = Vec::new();
     // The end may come as a close or as a reset.
     let _ = socket.read_to_end(&mut received).await;
-    assert!(received.is_empty(), "{}", String::from_utf8_lossy(&received));
+    assert!(
+        received.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&received)
+    );
     assert_eq!(lab.sim.world().entries().len(), 1);
     assert_eq!(lab.sim.calls().all()[0].status, None);
 }
@@ -72,10 +96,22 @@ async fn rules_strike_when_they_say() {
         (When::Probability(1.0), [true, true, true, true]),
     ] {
         let lab = Lab::empty();
-        lab.sim.faults().apply_named("meet-429").expect("on the menu");
+        lab.sim
+            .faults()
+            .apply_named("meet-429")
+            .expect("on the menu");
         lab.sim.faults().clear();
-        let Effect::Reply(busy) = Fault::named("meet-429").expect("on the menu").rules.remove(0).effect else { panic!() };
-        lab.sim.faults().add(Rule::on("meet.*", when, Effect::Reply(busy)));
+        let Effect::Reply(busy) = Fault::named("meet-429")
+            .expect("on the menu")
+            .rules
+            .remove(0)
+            .effect
+        else {
+            panic!()
+        };
+        lab.sim
+            .faults()
+            .add(Rule::on("meet.*", when, Effect::Reply(busy)));
         for struck in expected {
             let status = lab.google("/v2/conferenceRecords", &[]).await.status;
             assert_eq!(status == 429, struck, "{when:?}");
@@ -88,10 +124,19 @@ async fn tweaks_bend_pages_without_losing_items() {
     let lab = Lab::standard();
     for tweak in [Tweak::ShortPages { size: 7 }, Tweak::EmptyPage] {
         lab.sim.faults().clear();
-        lab.sim.faults().add(Rule::on("meet.conferenceRecords.list", When::Every(2), Effect::Tweak(tweak)));
+        lab.sim.faults().add(Rule::on(
+            "meet.conferenceRecords.list",
+            When::Every(2),
+            Effect::Tweak(tweak),
+        ));
         let (mut names, mut token) = (HashSet::new(), String::new());
         loop {
-            let page = lab.google("/v2/conferenceRecords", &[("pageSize", "100"), ("pageToken", &token)]).await;
+            let page = lab
+                .google(
+                    "/v2/conferenceRecords",
+                    &[("pageSize", "100"), ("pageToken", &token)],
+                )
+                .await;
             names.extend(page.column("conferenceRecords", "name"));
             match page.json["nextPageToken"].as_str() {
                 Some(next) => next.clone_into(&mut token),
@@ -110,10 +155,16 @@ fn every_fault_of_the_menu_has_its_own_name_and_names_known_endpoints() {
     assert_eq!(names.len(), menu.len());
     let known = syncline::simulator::endpoint_names();
     for fault in &menu {
-        assert!(fault.name.bytes().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == b'-'));
+        assert!(fault.name.bytes().all(|letter| letter.is_ascii_lowercase()
+            || letter.is_ascii_digit()
+            || letter == b'-'));
         for rule in &fault.rules {
             let wanted = rule.matcher.endpoint.as_deref().expect("an endpoint");
-            let fits = |name: &&str| wanted.strip_suffix('*').map_or(**name == *wanted, |prefix| name.starts_with(prefix));
+            let fits = |name: &&str| {
+                wanted
+                    .strip_suffix('*')
+                    .map_or(**name == *wanted, |prefix| name.starts_with(prefix))
+            };
             assert!(known.iter().any(fits), "{}: {wanted}", fault.name);
             let json = serde_json::to_value(rule).expect("JSON");
             let back: Rule = serde_json::from_value(json.clone()).expect("a rule");
@@ -131,7 +182,10 @@ async fn latency_is_added_to_each_call_and_calls_overlap() {
     let calls = (0..10).map(|_| lab.google("/v2/conferenceRecords", &[]));
     futures::future::join_all(calls).await;
     let took = begun.elapsed();
-    assert!(took >= Duration::from_millis(40) && took < Duration::from_millis(400), "{took:?}");
+    assert!(
+        took >= Duration::from_millis(40) && took < Duration::from_millis(400),
+        "{took:?}"
+    );
     assert!(lab.sim.calls().max_in_flight() > 1);
     assert_eq!(lab.sim.calls().in_flight(), 0);
 }
@@ -143,9 +197,25 @@ async fn log_counts_calls_by_endpoint_and_knows_the_writing_ones() {
     lab.clockify_get("/projects").await;
     Answer::of(lab.clockify(Method::GET, "/projects?name=x")).await;
     let calls = lab.sim.calls();
-    assert_eq!((calls.count(CREATE), calls.count("clockify.projects.list"), calls.len()), (1, 2, 3));
-    assert_eq!(calls.writing().map(|call| call.endpoint.as_str()).collect::<Vec<_>>(), [CREATE]);
+    assert_eq!(
+        (
+            calls.count(CREATE),
+            calls.count("clockify.projects.list"),
+            calls.len()
+        ),
+        (1, 2, 3)
+    );
+    assert_eq!(
+        calls
+            .writing()
+            .map(|call| call.endpoint.as_str())
+            .collect::<Vec<_>>(),
+        [CREATE]
+    );
     let last = &calls.all()[2];
     assert_eq!(last.template, "/api/v1/workspaces/{workspace}/projects");
-    assert_eq!((last.status, &last.query[0]), (Some(200), &("name".to_owned(), "x".to_owned())));
+    assert_eq!(
+        (last.status, &last.query[0]),
+        (Some(200), &("name".to_owned(), "x".to_owned()))
+    );
 }

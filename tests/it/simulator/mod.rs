@@ -65,9 +65,21 @@ impl Lab {
             let me = world.me().id;
             let grant = world.grant(&me, &ALL_SCOPES);
             let user = world.clockify_me();
-            (grant.access_token().to_owned(), user.api_key, user.active_workspace, user.id)
+            (
+                grant.access_token().to_owned(),
+                user.api_key,
+                user.active_workspace,
+                user.id,
+            )
         };
-        Self { sim, http: reqwest::Client::new(), bearer, key, workspace, user }
+        Self {
+            sim,
+            http: reqwest::Client::new(),
+            bearer,
+            key,
+            workspace,
+            user,
+        }
     }
 
     /// A Google call; `path` begins with `/v2` or `/calendar/v3`.
@@ -78,8 +90,14 @@ impl Lab {
 
     /// A Clockify request; `path` begins behind the workspace.
     fn clockify(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
-        let url = format!("{}/workspaces/{}{path}", self.sim.endpoints().clockify, self.workspace);
-        self.http.request(method, url).header("X-Api-Key", &self.key)
+        let url = format!(
+            "{}/workspaces/{}{path}",
+            self.sim.endpoints().clockify,
+            self.workspace
+        );
+        self.http
+            .request(method, url)
+            .header("X-Api-Key", &self.key)
     }
 
     async fn clockify_get(&self, path: &str) -> Answer {
@@ -107,13 +125,24 @@ impl Answer {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
         let json = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Ok(Self { status, headers, json })
+        Ok(Self {
+            status,
+            headers,
+            json,
+        })
     }
 
     /// The texts found under a key in each item of a list.
     fn column(&self, list: &str, key: &str) -> Vec<String> {
-        let list = if list.is_empty() { &self.json } else { &self.json[list] };
+        let list = if list.is_empty() {
+            &self.json
+        } else {
+            &self.json[list]
+        };
         let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
-        items.iter().map(|item| item[key].as_str().unwrap_or_default().to_owned()).collect()
+        items
+            .iter()
+            .map(|item| item[key].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 }
