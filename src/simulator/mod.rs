@@ -6,6 +6,7 @@
 mod calls;
 mod clock;
 mod clockify;
+mod connection;
 mod control;
 pub mod faults;
 mod google;

@@ -2,11 +2,8 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::pin::Pin;
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,13 +13,11 @@ use axum::extract::{ConnectInfo, Request as HttpRequest, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
 use futures::stream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::Call;
+use super::connection::{Cut, Cuttable};
 use super::faults::{Canned, Effect, Rule};
 use super::http::{Reply, Request};
 use super::routes::{self, Endpoint, Provider};
@@ -118,7 +113,7 @@ async fn answer(
             respond_half(reply)
         }
         Outcome::NoAnswer => {
-            cut.0.store(true, Ordering::Release);
+            cut.cut();
             Response::new(Body::empty())
         }
     })
@@ -302,83 +297,4 @@ fn impossible_reply() -> Response {
     let mut response = Response::new(Body::from("the scripted answer is not valid HTTP"));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response
-}
-
-/// Accepts connections that can be cut without an answer.
-struct Cuttable(tokio::net::TcpListener);
-
-impl Listener for Cuttable {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        // Answers are small; waiting to fill packets would add 40 ms to some.
-        let _ = stream.set_nodelay(true);
-        (
-            Connection {
-                stream,
-                cut: Cut::default(),
-            },
-            address,
-        )
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-/// Once set, the connection writes nothing more and closes.
-#[derive(Debug, Clone, Default)]
-struct Cut(Arc<AtomicBool>);
-
-impl axum::extract::connect_info::Connected<IncomingStream<'_, Cuttable>> for Cut {
-    fn connect_info(stream: IncomingStream<'_, Cuttable>) -> Self {
-        stream.io().cut.clone()
-    }
-}
-
-struct Connection {
-    stream: TcpStream,
-    cut: Cut,
-}
-
-impl Connection {
-    fn check(&self) -> io::Result<()> {
-        if self.cut.0.load(Ordering::Acquire) {
-            return Err(io::Error::from(io::ErrorKind::BrokenPipe));
-        }
-        Ok(())
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

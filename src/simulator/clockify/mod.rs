@@ -1,10 +1,12 @@
 //! The fake Clockify, API v1.
 
+mod draft;
 pub(super) mod entries;
 mod entry_json;
 pub(super) mod errors;
 mod paging;
 pub(super) mod projects;
+mod selection;
 pub(super) mod tags;
 pub(super) mod users;
 mod window;

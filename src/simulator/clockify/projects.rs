@@ -40,7 +40,7 @@ pub(in crate::simulator) fn list(world: &mut World, request: &Request) -> Reply 
             })
             .collect();
         // The API sorts by name unless told otherwise.
-        found.sort_by(|a, b| a.name.to_lowercase().cmp(&b.name.to_lowercase()));
+        found.sort_by_key(|project| project.name.to_lowercase());
         if request
             .query("sort-order")
             .is_some_and(|order| order.eq_ignore_ascii_case("descending"))

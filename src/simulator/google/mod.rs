@@ -1,6 +1,7 @@
 //! The fake Google services.
 
 pub(super) mod calendar;
+mod calendar_json;
 mod calendar_sync;
 pub(super) mod errors;
 pub(super) mod meet;

@@ -78,7 +78,7 @@ async fn running_record_has_no_end_until_the_meeting_ends() {
         .await;
     assert_eq!(
         open.column("conferenceRecords", "name"),
-        [made.record.clone()]
+        [made.record.as_str()]
     );
     let people = lab.google(&format!("{path}/participants"), &[]).await;
     assert!(
