@@ -1,3 +1,9 @@
 //! Syncline copies data between `SaaS` products, exactly once.
 
 pub mod simulator;
+pub mod api;
+pub mod base;
+pub mod config;
+pub mod db;
+pub mod outbound;
+pub mod telemetry;

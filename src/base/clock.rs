@@ -43,6 +43,11 @@ impl Clock {
         }
     }
 
+    /// Whether this is a clock that a test moves.
+    pub fn is_fixed(&self) -> bool {
+        matches!(self.0, Source::Fixed(_))
+    }
+
     /// Moves a fixed clock; does nothing to the system's clock.
     pub fn advance(&self, by: TimeDelta) {
         if let Source::Fixed(micros) = &self.0 {

@@ -1,0 +1,98 @@
+//! Opens the pools of either engine.
+
+use crate::{
+    base::{Error, Result},
+    db::{Options, Pool, Target, check_schema},
+};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{path::Path, str::FromStr, time::Duration};
+
+/// How long SQLite waits for another process that is writing before it says that the database is locked.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) async fn open(options: &Options) -> Result<Pool> {
+    check_schema(&options.schema)?;
+    match &options.target {
+        Target::Postgres(url) => {
+            let connect = postgres_options(url.expose(), options.persistent)?;
+            let pool = PgPoolOptions::new()
+                .max_connections(options.max_connections)
+                .acquire_timeout(options.acquire_timeout)
+                .idle_timeout(options.idle_timeout)
+                .connect_with(connect)
+                .await?;
+            Ok(Pool::Postgres(pool))
+        }
+        Target::Sqlite(file) => {
+            let connect = sqlite_options(file);
+            let pool = |connections| {
+                SqlitePoolOptions::new()
+                    .max_connections(connections)
+                    .acquire_timeout(options.acquire_timeout)
+            };
+            // The writer comes first: it makes the file and switches it to write-ahead logging, which readers cannot.
+            let write = pool(1)
+                .connect_with(connect.clone())
+                .await
+                .map_err(|cause| cannot_open(file, cause))?;
+            let read = pool(options.max_connections)
+                .idle_timeout(options.idle_timeout)
+                .connect_lazy_with(connect.create_if_missing(false));
+            Ok(Pool::Sqlite { write, read })
+        }
+    }
+}
+
+/// Parses a PostgreSQL URL. The text of a bad one is not repeated: it may hold a password.
+pub(super) fn postgres_options(url: &str, persistent: bool) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| {
+            Error::invalid(
+                "database.url",
+                "expected postgres://user:password@host:port/database",
+            )
+        })?
+        .application_name("syncline")
+        .disable_statement_logging();
+    Ok(if persistent {
+        options
+    } else {
+        options.statement_cache_capacity(0)
+    })
+}
+
+fn sqlite_options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // An accepted run must survive a power cut, not only a crash of the process.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        .disable_statement_logging()
+}
+
+fn cannot_open(file: &Path, cause: sqlx::Error) -> Error {
+    let shown = file.display();
+    match Error::from(cause) {
+        Error::Internal(cause) => Error::unavailable(
+            "DATABASE_UNREACHABLE",
+            format!("the SQLite file {shown} cannot be opened: {cause}"),
+        ),
+        Error::Unavailable {
+            reason,
+            what,
+            retry_at,
+        } => Error::Unavailable {
+            reason,
+            what: format!("{what} ({shown})"),
+            retry_at,
+        },
+        other => other,
+    }
+}

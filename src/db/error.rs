@@ -1,0 +1,75 @@
+//! What a database's complaint means to the caller.
+
+use crate::base::Error;
+
+/// Turns a violated constraint into the domain's own error; everything else passes. `name` is looked for in the
+/// constraint's name (PostgreSQL) and in the message, which names the columns (SQLite).
+pub fn on_constraint(error: sqlx::Error, names: &[&str], meaning: impl FnOnce() -> Error) -> Error {
+    if let sqlx::Error::Database(cause) = &error {
+        let text = cause.constraint().unwrap_or_else(|| cause.message());
+        if names.iter().any(|name| text.contains(name)) {
+            return meaning();
+        }
+    }
+    error.into()
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(cause) => match cause.code().as_deref() {
+                Some(code) => from_code(code, cause.message()),
+                None => Error::internal(cause.message()),
+            },
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) => Error::unavailable(
+                "DATABASE_UNREACHABLE",
+                format!("the database does not answer: {error}"),
+            ),
+            sqlx::Error::PoolTimedOut => Error::unavailable(
+                "DATABASE_BUSY",
+                "no database connection became free in time",
+            ),
+            sqlx::Error::PoolClosed => {
+                Error::unavailable("SHUTTING_DOWN", "the database is being closed")
+            }
+            _ => Error::internal(error),
+        }
+    }
+}
+
+/// SQLite gives numbers (the low byte is the primary code), PostgreSQL five characters.
+fn from_code(code: &str, message: &str) -> Error {
+    let primary = match code.len() {
+        5 => None,
+        _ => code.parse::<u32>().ok().map(|code| code & 0xff),
+    };
+    match (primary, code) {
+        (Some(5 | 6), _) | (_, "40001" | "40P01" | "55P03") => Error::unavailable(
+            "DATABASE_BUSY",
+            "the database is locked by somebody else's write",
+        ),
+        (Some(8), _) | (_, "25006") => {
+            Error::precondition("DATABASE_READ_ONLY", "the database is read-only")
+        }
+        (Some(13), _) | (_, "53100") => {
+            Error::unavailable("DATABASE_FULL", "the database's disk is full")
+        }
+        (Some(14), _) => Error::unavailable(
+            "DATABASE_UNREACHABLE",
+            format!("the database cannot be opened: {message}"),
+        ),
+        (Some(11 | 26), _) => Error::precondition(
+            "DATABASE_DAMAGED",
+            format!("this is not an intact database: {message}"),
+        ),
+        (_, "53300" | "57P03" | "57P01" | "57P02" | "08006" | "08001") => Error::unavailable(
+            "DATABASE_UNREACHABLE",
+            format!("the database does not take us: {message}"),
+        ),
+        (_, "28P01" | "28000" | "3D000") => Error::unavailable(
+            "DATABASE_UNREACHABLE",
+            format!("the database refuses us: {message}"),
+        ),
+        _ => Error::internal(message),
+    }
+}

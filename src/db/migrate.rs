@@ -1,0 +1,301 @@
+//! Brings a database to this version's schema, once over all processes that start at the same time.
+
+use crate::{
+    base::{Error, Result},
+    db::{Db, Pool, Target, connect::postgres_options},
+};
+use sqlx::{
+    AssertSqlSafe, Connection, PgConnection, SqlSafeStr,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+};
+use std::{fs::File, path::Path};
+
+/// The table that remembers what was applied; sqlx's own name may be taken in a shared SQLite file.
+const TABLE: &str = "syncline_migrations";
+
+/// One migration: the portable text, and what only PostgreSQL needs.
+struct Source {
+    version: i64,
+    description: &'static str,
+    portable: &'static str,
+    postgres: &'static str,
+}
+
+/// All migrations, oldest first. Append only.
+const SOURCES: &[Source] = &[Source {
+    version: 1,
+    description: "ground",
+    portable: include_str!("../../migrations/0001_ground.sql"),
+    postgres: include_str!("../../migrations/0001_ground.postgres.sql"),
+}];
+
+/// How a database stands to this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The newest migration that was applied; 0 in an empty database.
+    pub applied: i64,
+    /// The newest migration that this program knows.
+    pub known: i64,
+}
+
+impl Status {
+    /// Whether the database is exactly at this version.
+    pub fn is_current(&self) -> bool {
+        self.applied == self.known
+    }
+
+    /// `Ok` when the program may work on the database.
+    pub fn check(&self) -> Result<()> {
+        if self.applied > self.known {
+            Err(newer(self.applied))
+        } else if self.applied < self.known {
+            Err(Error::precondition(
+                "DATABASE_NOT_MIGRATED",
+                format!(
+                    "the database is at schema {} and this version needs {}: run `syncline db migrate`",
+                    self.applied, self.known
+                ),
+            ))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Reads how the database stands, changing nothing.
+pub async fn status(db: &Db) -> Result<Status> {
+    let known = SOURCES.last().map_or(0, |source| source.version);
+    let applied: Option<i64> = match &db.0.pool {
+        Pool::Postgres(pool) => {
+            let schema = &db.options().schema;
+            let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+                .persistent(false)
+                .bind(format!("{schema}.{TABLE}"))
+                .fetch_one(pool)
+                .await?;
+            if there {
+                // Safe: the schema was checked to be an identifier.
+                sqlx::query_scalar(AssertSqlSafe(format!(
+                    "SELECT max(version) FROM {schema}.{TABLE} WHERE success"
+                )))
+                .persistent(false)
+                .fetch_one(pool)
+                .await?
+            } else {
+                None
+            }
+        }
+        Pool::Sqlite { write, .. } => {
+            let there: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'syncline_migrations'",
+            )
+            .fetch_one(write)
+            .await?;
+            if there > 0 {
+                sqlx::query_scalar("SELECT max(version) FROM syncline_migrations WHERE success")
+                    .fetch_one(write)
+                    .await?
+            } else {
+                None
+            }
+        }
+    };
+    Ok(Status {
+        applied: applied.unwrap_or(0),
+        known,
+    })
+}
+
+/// Applies what is missing. Processes that start together wait for one another. Fails, leaving the database as it is,
+/// when it was made by a newer version or holds tables of somebody else under our names.
+pub async fn run(db: &Db) -> Result<Status> {
+    match &db.0.pool {
+        Pool::Postgres(_) => postgres(db).await?,
+        Pool::Sqlite { write, .. } => {
+            let Target::Sqlite(file) = &db.options().target else {
+                return Err(Error::internal("an SQLite pool without a file"));
+            };
+            let lock = file_lock(file).await?;
+            migrator(|source| source.portable.to_owned())
+                .run(write)
+                .await
+                .map_err(failed)?;
+            drop(lock);
+        }
+    }
+    let status = status(db).await?;
+    status.check()?;
+    Ok(status)
+}
+
+fn migrator(text: impl Fn(&Source) -> String) -> Migrator {
+    let migrations = SOURCES
+        .iter()
+        .map(|source| {
+            let sql = AssertSqlSafe(text(source)).into_sql_str();
+            Migration::new(
+                source.version,
+                source.description.into(),
+                MigrationType::Simple,
+                sql,
+                false,
+            )
+        })
+        .collect();
+    let mut migrator = Migrator::with_migrations(migrations);
+    migrator.dangerous_set_table_name(TABLE);
+    migrator
+}
+
+async fn postgres(db: &Db) -> Result<()> {
+    let options = db.options();
+    let Target::Postgres(runtime_url) = &options.target else {
+        return Err(Error::internal("a PostgreSQL pool without a URL"));
+    };
+    let url = options.migrate_url.as_ref().unwrap_or(runtime_url);
+    let runtime_user = postgres_options(runtime_url.expose(), false)?
+        .get_username()
+        .to_owned();
+    let schema = &options.schema;
+    let connect = postgres_options(url.expose(), true)?;
+    let mut connection = PgConnection::connect_with(&connect).await?;
+    prepare_schema_and_roles(&mut connection, schema, &runtime_user).await?;
+    migrator(|source| format!("{}\n{}", source.portable, source.postgres))
+        .run(&mut connection)
+        .await
+        .map_err(failed)?;
+    let grants = format!(
+        "GRANT USAGE ON SCHEMA {schema} TO {schema}_app, {schema}_system;
+         GRANT SELECT ON {schema}.{TABLE} TO {schema}_app, {schema}_system, {quoted};
+         GRANT USAGE ON SCHEMA {schema} TO {quoted}",
+        quoted = quote(&runtime_user)
+    );
+    sqlx::raw_sql(AssertSqlSafe(grants))
+        .execute(&mut connection)
+        .await?;
+    connection.close().await?;
+    Ok(())
+}
+
+/// Makes the schema and the two roles, unless they are there, and lets the runtime's user take the roles.
+async fn prepare_schema_and_roles(
+    connection: &mut PgConnection,
+    schema: &str,
+    runtime_user: &str,
+) -> Result<()> {
+    const LOST_RACE: [&str; 4] = ["42710", "23505", "42P06", "XX000"];
+    let statements = [
+        format!("CREATE SCHEMA IF NOT EXISTS {schema}"),
+        format!("SET search_path TO {schema}"),
+        role(&format!("{schema}_app")),
+        role(&format!("{schema}_system")),
+        membership(&format!("{schema}_app"), runtime_user),
+        membership(&format!("{schema}_system"), runtime_user),
+    ];
+    for statement in statements {
+        // Somebody else may make the same role at the same moment: then it is there, and asking again shows it.
+        let mut tries = 0;
+        loop {
+            let outcome = sqlx::raw_sql(AssertSqlSafe(statement.clone()))
+                .execute(&mut *connection)
+                .await;
+            match outcome {
+                Ok(_) => break,
+                Err(sqlx::Error::Database(cause))
+                    if tries < 5
+                        && cause.code().is_some_and(|code| LOST_RACE.contains(&&*code)) =>
+                {
+                    tries += 1;
+                }
+                Err(sqlx::Error::Database(cause)) if cause.code().as_deref() == Some("42501") => {
+                    return Err(Error::precondition(
+                        "DATABASE_RIGHTS_MISSING",
+                        format!(
+                            "the database user may not do this: {}; let an administrator run it once, \
+                             or give a user who may in SYNCLINE_MIGRATE_URL",
+                            cause.message()
+                        ),
+                    ));
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn role(name: &str) -> String {
+    format!(
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') THEN
+             CREATE ROLE {name} NOLOGIN; END IF; END $$"
+    )
+}
+
+fn membership(role: &str, user: &str) -> String {
+    format!(
+        "DO $$ BEGIN IF NOT pg_has_role({literal}, '{role}', 'MEMBER') THEN
+             GRANT {role} TO {user}; END IF; END $$",
+        literal = quote_literal(user),
+        user = quote(user)
+    )
+}
+
+fn quote(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+fn quote_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// SQLite's migrator has no lock of its own; two processes that start together would both create the tables.
+async fn file_lock(database: &Path) -> Result<File> {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".migrate.lock");
+    let unusable = |cause: std::io::Error| {
+        Error::unavailable(
+            "DATABASE_UNREACHABLE",
+            format!(
+                "the migration lock beside {} cannot be taken: {cause}",
+                database.display()
+            ),
+        )
+    };
+    tokio::task::spawn_blocking(move || {
+        let file = File::create(name)?;
+        file.lock()?;
+        Ok(file)
+    })
+    .await
+    .map_err(Error::internal)?
+    .map_err(unusable)
+}
+
+fn newer(version: i64) -> Error {
+    Error::precondition(
+        "DATABASE_NEWER",
+        format!(
+            "the database is at schema {version}, which a newer version of Syncline made: use that version"
+        ),
+    )
+}
+
+fn failed(error: MigrateError) -> Error {
+    match error {
+        MigrateError::VersionMissing(version) => newer(version),
+        MigrateError::VersionMismatch(version) => Error::precondition(
+            "DATABASE_FOREIGN",
+            format!("migration {version} of the database is not the one of this version"),
+        ),
+        MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => {
+            match Error::from(cause) {
+                Error::Internal(cause) => Error::precondition(
+                    "DATABASE_MIGRATION_FAILED",
+                    format!("a migration failed and nothing of it was kept: {cause}"),
+                ),
+                other => other,
+            }
+        }
+        other => Error::internal(other),
+    }
+}

@@ -1,0 +1,120 @@
+//! A transaction on either engine, the scope it runs in, and the four macros by which stores run their SQL.
+
+use crate::{
+    base::{Result, TenantId},
+    db::Access,
+};
+use sqlx::{Postgres, Sqlite, Transaction};
+
+/// On whose behalf a transaction runs. PostgreSQL enforces it by row-level security, even where a statement forgets to
+/// name the tenant.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// Sees and writes only this tenant's rows.
+    Tenant(TenantId),
+    /// Sees everything; says why it has to.
+    System(&'static str),
+}
+
+/// A running transaction. Dropped without [`Tx::commit`], it leaves nothing.
+#[derive(Debug)]
+pub struct Tx(pub(crate) Inner);
+
+/// The two engines. Only the macros look in here.
+#[derive(Debug)]
+pub(crate) enum Inner {
+    /// With whether statements may stay prepared.
+    Postgres(Transaction<'static, Postgres>, bool),
+    /// SQLite always keeps statements.
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+impl Tx {
+    pub(crate) fn postgres(inner: Transaction<'static, Postgres>, persistent: bool) -> Self {
+        Self(Inner::Postgres(inner, persistent))
+    }
+
+    pub(crate) fn sqlite(inner: Transaction<'static, Sqlite>) -> Self {
+        Self(Inner::Sqlite(inner))
+    }
+
+    /// Which engine it runs on, for the few statements that must differ.
+    pub fn engine(&self) -> super::Engine {
+        match self.0 {
+            Inner::Postgres(..) => super::Engine::Postgres,
+            Inner::Sqlite(_) => super::Engine::Sqlite,
+        }
+    }
+
+    /// Makes everything of it durable, or fails and leaves nothing. When the connection breaks during the commit the
+    /// outcome is not known: the caller must look, not repeat.
+    pub async fn commit(self) -> Result<()> {
+        match self.0 {
+            Inner::Postgres(tx, _) => tx.commit().await?,
+            Inner::Sqlite(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// The text that begins a transaction on PostgreSQL: one round trip for `BEGIN`, role, tenant and schema.
+pub(crate) fn postgres_begin(schema: &str, scope: &Scope, access: Access) -> String {
+    let mode = match access {
+        Access::Read => "READ ONLY",
+        Access::Write => "READ WRITE",
+    };
+    let (role, tenant) = match scope {
+        Scope::Tenant(tenant) => ("app", tenant.as_str()),
+        Scope::System(_) => ("system", ""),
+    };
+    format!(
+        "BEGIN {mode}; SELECT set_config('role', '{schema}_{role}', true), \
+         set_config('syncline.tenant', '{tenant}', true), set_config('search_path', '{schema}', true)"
+    )
+}
+
+/// Runs a statement for its rows or its count, on whichever engine the transaction is.
+macro_rules! run {
+    ($tx:expr, $query:expr, [$($bind:expr),*], $fetch:ident) => {
+        match &mut ($tx).0 {
+            $crate::db::Inner::Postgres(tx, persistent) =>
+                $query.persistent(*persistent)$(.bind($bind))*.$fetch(&mut **tx).await,
+            $crate::db::Inner::Sqlite(tx) => $query$(.bind($bind))*.$fetch(&mut **tx).await,
+        }.map_err($crate::base::Error::from)
+    };
+}
+
+/// `fetch_optional!(tx, Row, SQL, binds…)`: the row, or `None`.
+macro_rules! fetch_optional {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::db::run!($tx, sqlx::query_as::<_, $row>($sql), [$($bind),*], fetch_optional)
+    };
+}
+
+/// `fetch_one!(tx, Row, SQL, binds…)`: the row; for statements that always have one.
+macro_rules! fetch_one {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::db::run!($tx, sqlx::query_as::<_, $row>($sql), [$($bind),*], fetch_one)
+    };
+}
+
+/// `fetch_all!(tx, Row, SQL, binds…)`: all rows; bound the number in the SQL.
+macro_rules! fetch_all {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::db::run!($tx, sqlx::query_as::<_, $row>($sql), [$($bind),*], fetch_all)
+    };
+}
+
+/// `execute!(tx, SQL, binds…)`: how many rows it changed.
+macro_rules! execute {
+    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
+        match &mut ($tx).0 {
+            $crate::db::Inner::Postgres(tx, persistent) => sqlx::query($sql)
+                .persistent(*persistent)$(.bind($bind))*.execute(&mut **tx).await.map(|done| done.rows_affected()),
+            $crate::db::Inner::Sqlite(tx) => sqlx::query($sql)
+                $(.bind($bind))*.execute(&mut **tx).await.map(|done| done.rows_affected()),
+        }.map_err($crate::base::Error::from)
+    };
+}
+
+pub(crate) use {execute, fetch_all, fetch_one, fetch_optional, run};
