@@ -1,9 +1,7 @@
-//! Syncline copies data between `SaaS` products, exactly once.
-
-pub mod simulator;
 pub mod api;
 pub mod base;
 pub mod config;
 pub mod db;
 pub mod outbound;
+pub mod simulator;
 pub mod telemetry;
