@@ -5,4 +5,5 @@ pub mod db;
 pub mod outbound;
 pub mod tokens;
 pub mod vault;
+pub mod simulator;
 pub mod telemetry;
