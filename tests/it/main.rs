@@ -1,0 +1,6 @@
+//! The one integration binary: drives the real thing from outside.
+
+#[path = "../kit/mod.rs"]
+mod kit;
+
+mod outbound;
