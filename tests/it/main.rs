@@ -1,1 +1,7 @@
 mod simulator;
+//! The one integration binary: drives the real thing from outside.
+
+#[path = "../kit/mod.rs"]
+mod kit;
+
+mod outbound;
