@@ -230,7 +230,8 @@ CREATE INDEX effects_open ON effects (tenant_id, provider, workspace_id, user_id
     WHERE state IN ('planned', 'sending', 'unknown', 'failed');
 CREATE INDEX effects_by_start ON effects (tenant_id, provider, workspace_id, user_id, starts_at);
 
--- Requests made of a provider's account, counted in slices of the budget's period and shared by all replicas.
+-- Requests made of a provider's account, counted in short slices of time and shared by all replicas. A slice's permits
+-- are used before it ends, so it counts until the budget's period after that has passed.
 CREATE TABLE budgets (
     account       TEXT        NOT NULL PRIMARY KEY,
     blocked_until TIMESTAMPTZ,
@@ -238,17 +239,17 @@ CREATE TABLE budgets (
 );
 
 CREATE TABLE budget_slices (
-    account TEXT   NOT NULL REFERENCES budgets (account) ON DELETE CASCADE,
-    slice   BIGINT NOT NULL,
-    used    BIGINT NOT NULL,
-    PRIMARY KEY (account, slice)
+    account TEXT        NOT NULL REFERENCES budgets (account) ON DELETE CASCADE,
+    ends_at TIMESTAMPTZ NOT NULL,
+    used    BIGINT      NOT NULL CHECK (used >= 0),
+    PRIMARY KEY (account, ends_at)
 );
 
--- Endpoints that failed so often that nobody calls them until a moment.
+-- Providers that failed so often that nobody calls them until a moment; after it, whoever moves the moment may try.
 CREATE TABLE breakers (
-    endpoint   TEXT        NOT NULL PRIMARY KEY,
-    failures   BIGINT      NOT NULL,
-    open_until TIMESTAMPTZ,
+    name       TEXT        NOT NULL PRIMARY KEY,
+    openings   BIGINT      NOT NULL,
+    open_until TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL
 );
 

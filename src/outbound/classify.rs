@@ -1,6 +1,6 @@
 //! What an attempt's outcome means for doing it again.
 
-use crate::outbound::{Call, Refusal, Reply, client::Attempt};
+use crate::outbound::{Call, CallError, Refusal, Reply, client::Attempt};
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use std::time::Duration;
@@ -8,15 +8,18 @@ use std::time::Duration;
 /// Longest that a provider is believed to want us to wait: a header that says a year is a mistake.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// What an attempt's outcome means.
+/// Why an attempt gave no good answer.
 #[derive(Debug)]
-pub(super) enum Verdict {
-    /// A good answer.
-    Done(Reply),
+pub(super) enum Trouble {
+    /// It was not made at all; the reason is ready for the caller.
+    Withheld(CallError),
     /// The provider's definite no.
     Refused(Refusal),
     /// Definitely not carried out: too many requests.
-    Throttled { retry_after: Option<Duration> },
+    Throttled {
+        why: String,
+        retry_after: Option<Duration>,
+    },
     /// Surely not sent.
     NotSent { why: String },
     /// May have been carried out, and a read may be made again.
@@ -28,19 +31,28 @@ pub(super) enum Verdict {
     Useless { why: String },
 }
 
-impl Verdict {
+impl Trouble {
     /// Whether the provider does not work as it should. A refusal or a rate limit shows that it does.
-    pub(super) fn is_failure(&self) -> bool {
+    pub(super) fn is_outage(&self) -> bool {
         matches!(self, Self::NotSent { .. } | Self::Unclear { .. })
     }
 
-    /// The status, where there was one worth recording.
-    pub(super) fn status(&self) -> Option<StatusCode> {
+    /// What it means to the caller, when nothing is done about it.
+    pub(super) fn into_error(self, now: DateTime<Utc>) -> CallError {
         match self {
-            Self::Done(reply) => Some(reply.status),
-            Self::Refused(refusal) => Some(refusal.status),
-            Self::Throttled { .. } => Some(StatusCode::TOO_MANY_REQUESTS),
-            Self::NotSent { .. } | Self::Unclear { .. } | Self::Useless { .. } => None,
+            Self::Withheld(error) => error,
+            Self::Refused(refusal) => CallError::Refused(refusal),
+            Self::Throttled { why, retry_after } => CallError::NotSent {
+                why,
+                retry_at: retry_after
+                    .and_then(|wait| TimeDelta::from_std(wait).ok())
+                    .map(|wait| now + wait),
+            },
+            Self::NotSent { why } => CallError::NotSent {
+                why,
+                retry_at: None,
+            },
+            Self::Unclear { why, .. } | Self::Useless { why } => CallError::Unanswered { why },
         }
     }
 }
@@ -51,55 +63,54 @@ pub fn only_429(_status: StatusCode, _body: &[u8]) -> bool {
 }
 
 /// Judges `attempt` of `call`; `now` is what a date in `Retry-After` is compared with.
-pub(super) fn judge(call: &Call, attempt: Attempt, now: DateTime<Utc>) -> Verdict {
+pub(super) fn judge(call: &Call, attempt: Attempt, now: DateTime<Utc>) -> Result<Reply, Trouble> {
     let endpoint = call.endpoint;
     let (status, headers, body) = match attempt {
-        Attempt::NotSent(why) => {
-            return Verdict::NotSent {
-                why: format!("{endpoint}: {why}"),
-            };
-        }
-        Attempt::Broken(why) => {
-            return Verdict::Unclear {
-                why: format!("{endpoint}: {why}"),
-                retry_after: None,
-            };
-        }
-        Attempt::TooLarge => {
-            return Verdict::Useless {
-                why: format!("{endpoint}: the answer is larger than allowed"),
-            };
-        }
         Attempt::Answered {
             status,
             headers,
             body,
         } => (status, headers, body),
-    };
-    if status == StatusCode::TOO_MANY_REQUESTS
-        || (status.is_client_error() && (call.throttled)(status, &body))
-    {
-        Verdict::Throttled {
-            retry_after: retry_after(&headers, now),
+        Attempt::NotSent(why) => {
+            return Err(Trouble::NotSent {
+                why: format!("{endpoint}: {why}"),
+            });
         }
-    } else if status == StatusCode::REQUEST_TIMEOUT || status.is_server_error() {
-        Verdict::Unclear {
+        Attempt::Broken(why) => {
+            return Err(Trouble::Unclear {
+                why: format!("{endpoint}: {why}"),
+                retry_after: None,
+            });
+        }
+        Attempt::TooLarge => {
+            return Err(Trouble::Useless {
+                why: format!("{endpoint}: the answer is larger than allowed"),
+            });
+        }
+    };
+    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+        Err(Trouble::Unclear {
             why: format!("{endpoint}: answered {}", status.as_u16()),
             retry_after: retry_after(&headers, now),
-        }
-    } else if status.is_client_error() {
-        Verdict::Refused(Refusal {
-            endpoint,
-            status,
-            body,
         })
-    } else {
-        Verdict::Done(Reply {
+    } else if !status.is_client_error() {
+        Ok(Reply {
             status,
             headers,
             body,
             endpoint,
         })
+    } else if status == StatusCode::TOO_MANY_REQUESTS || (call.throttled)(status, &body) {
+        Err(Trouble::Throttled {
+            why: format!("{endpoint}: too many requests ({})", status.as_u16()),
+            retry_after: retry_after(&headers, now),
+        })
+    } else {
+        Err(Trouble::Refused(Refusal {
+            endpoint,
+            status,
+            body,
+        }))
     }
 }
 

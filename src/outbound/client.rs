@@ -25,7 +25,7 @@ pub(super) struct Wire {
     options: Options,
 }
 
-/// What came of one attempt.
+/// What came over the wire.
 pub(super) enum Attempt {
     /// A status, and as much of its body as matters.
     Answered {
@@ -39,6 +39,16 @@ pub(super) enum Attempt {
     Broken(String),
     /// A good status with a body above the limit; asking again would give the same.
     TooLarge,
+}
+
+impl Attempt {
+    /// As a number, where anything was answered.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answered { status, .. } => Some(status.as_u16()),
+            Self::NotSent(_) | Self::Broken(_) | Self::TooLarge => None,
+        }
+    }
 }
 
 impl Wire {

@@ -3,15 +3,21 @@
 //! The result of a call says what a caller must know to never do anything twice: the answer, a definite refusal, that
 //! it was surely not sent, or that nobody knows ([`CallError::Unanswered`]).
 
+mod breaker;
+mod budget;
 mod classify;
 mod client;
 mod error;
+mod ledger;
 mod options;
+mod permits;
 mod repeat;
+mod store;
 
 pub use classify::only_429;
 pub use error::{CallError, Refusal};
 pub use options::Options;
+pub use permits::Permits;
 pub use repeat::Outbound;
 
 use crate::base::Secret;

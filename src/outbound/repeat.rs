@@ -4,17 +4,20 @@ use crate::{
     base::Result,
     db::Db,
     outbound::{
-        Account, Call, CallError, Options, Repeat, Reply,
-        classify::{Verdict, judge},
+        Account, Call, CallError, Options, Permits, Repeat, Reply,
+        breaker::{Admission, Breakers},
+        classify::{Trouble, judge},
         client::Wire,
+        permits::Pools,
     },
 };
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::time::{sleep, timeout};
 use tracing::{Instrument, Span, field::Empty};
 
 /// The way out, cheap to clone.
@@ -25,6 +28,8 @@ pub struct Outbound(Arc<Shared>);
 struct Shared {
     db: Db,
     wire: Wire,
+    pools: Pools,
+    breakers: Breakers,
     options: Options,
 }
 
@@ -33,74 +38,104 @@ impl Outbound {
     pub fn new(db: Db, options: Options) -> Result<Self> {
         Ok(Self(Arc::new(Shared {
             wire: Wire::new(options.clone())?,
+            pools: Pools::new(db.clone(), options.clone()),
+            breakers: Breakers::new(db.clone(), options.clone()),
             db,
             options,
         })))
     }
 
-    /// Longest that one attempt can take, connecting included: the lease of a write must outlast it.
+    /// Longest that [`Outbound::call_with`] can take, booking and connecting included: the lease of a write must outlast it.
     pub fn timeout(&self) -> Duration {
         self.0.options.timeout
     }
 
-    /// Makes the call, and makes it again where that is safe.
+    /// Takes a permit for each attempt, and makes the call again where that is safe. Waits for the budget, or as the
+    /// provider asks, as long as the setting allows; when it would be longer, the error says until when.
     pub async fn call(&self, account: &Account, call: Call) -> Result<Reply, CallError> {
-        let span = tracing::info_span!(
-            "outbound",
-            endpoint = call.endpoint,
-            http.status = Empty,
-            attempt = Empty,
-            budget.wait_ms = Empty
-        );
+        let span = span(&call);
         self.repeat(account, &call).instrument(span).await
     }
 
-    async fn repeat(&self, _account: &Account, call: &Call) -> Result<Reply, CallError> {
-        let options = &self.0.options;
-        let mut backoff = Backoff::new(options);
-        for attempt in 1.. {
-            Span::current().record("attempt", attempt);
-            let verdict = self.attempt(call, attempt, options.timeout).await;
-            let step = backoff.next();
-            let wait = match verdict {
-                Verdict::Done(reply) => return Ok(reply),
-                Verdict::Refused(refusal) => return Err(CallError::Refused(refusal)),
-                Verdict::Useless { why } => return Err(CallError::Unanswered { why }),
-                Verdict::Throttled { retry_after } => {
-                    let wait = retry_after.unwrap_or(step.unwrap_or(options.backoff_max));
-                    if step.is_none() || wait > options.max_inline_wait {
-                        return Err(self.throttled(call, wait));
-                    }
-                    wait
-                }
-                Verdict::NotSent { why } => match (call.repeat, step) {
-                    (Repeat::Safe, Some(wait)) => wait,
-                    _ => {
-                        return Err(CallError::NotSent {
-                            why,
-                            retry_at: None,
-                        });
-                    }
-                },
-                Verdict::Unclear { why, retry_after } => match (call.repeat, step) {
-                    (Repeat::Safe, Some(wait))
-                        if retry_after.is_none_or(|asked| asked <= options.max_inline_wait) =>
-                    {
-                        wait.max(retry_after.unwrap_or_default())
-                    }
-                    _ => return Err(CallError::Unanswered { why }),
-                },
-            };
-            tokio::time::sleep(wait).await;
-        }
-        unreachable!("the backoff ends")
+    /// Takes 1 to `wanted` permits, for calls that are announced in the database before they are made. Waits for the
+    /// first as long as the setting allows, else [`CallError::OutOfBudget`].
+    ///
+    /// A permit is meant to be used soon; one that was kept is booked anew, and is lost only after the budget's period.
+    pub async fn reserve(&self, account: &Account, wanted: u32) -> Result<Permits, CallError> {
+        self.0.pools.of(account).take(wanted).await
     }
 
-    async fn attempt(&self, call: &Call, attempt: u32, within: Duration) -> Verdict {
+    /// Makes exactly one attempt, and uses one permit for it, unless nothing is sent because the provider is being left
+    /// alone. It is over within [`Outbound::timeout`], and repeats nothing, so that a lease covers it: after
+    /// [`CallError::NotSent`] the caller announces it again.
+    pub async fn call_with(&self, permits: &mut Permits, call: Call) -> Result<Reply, CallError> {
+        let span = span(&call);
+        let once = self.attempt(permits, &call, 1);
+        once.instrument(span)
+            .await
+            .map_err(|trouble| trouble.into_error(self.0.db.now()))
+    }
+
+    async fn repeat(&self, account: &Account, call: &Call) -> Result<Reply, CallError> {
+        let options = &self.0.options;
+        let pool = self.0.pools.of(account);
+        let safe = call.repeat == Repeat::Safe;
+        let soon = |wait: Duration| wait <= options.max_inline_wait;
+        let mut backoff = Backoff::new(options);
+        let mut waited = Duration::ZERO;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let begun = Instant::now();
+            let mut permits = pool.take(1).await?;
+            waited += begun.elapsed();
+            Span::current().record("budget.wait_ms", millis(waited));
+            let trouble = match self.attempt(&mut permits, call, attempt).await {
+                Ok(reply) => return Ok(reply),
+                Err(trouble) => trouble,
+            };
+            let wait = match (&trouble, backoff.next()) {
+                // The pool does the waiting, for everybody who uses this account.
+                (Trouble::Throttled { retry_after, .. }, Some(_))
+                    if retry_after.is_some_and(soon) =>
+                {
+                    Duration::ZERO
+                }
+                (Trouble::NotSent { .. }, Some(step)) if safe => step,
+                (Trouble::Unclear { retry_after, .. }, Some(step))
+                    if safe && retry_after.is_none_or(soon) =>
+                {
+                    step.max(retry_after.unwrap_or_default())
+                }
+                _ => return Err(trouble.into_error(self.0.db.now())),
+            };
+            sleep(wait).await;
+        }
+    }
+
+    /// One attempt, over within the time-out.
+    async fn attempt(
+        &self,
+        permits: &mut Permits,
+        call: &Call,
+        attempt: u32,
+    ) -> Result<Reply, Trouble> {
+        let Shared {
+            db,
+            wire,
+            breakers,
+            options,
+            ..
+        } = &*self.0;
         let begun = Instant::now();
-        let outcome = self.0.wire.send(call, within).await;
-        let verdict = judge(call, outcome, self.0.db.now());
-        let status = verdict.status().map(|status| status.as_u16());
+        let admission = timeout(options.timeout, self.prepare(permits, call))
+            .await
+            .unwrap_or_else(|_| Err(withheld(call, "the database does not answer", None)))?;
+        let within = options.timeout.saturating_sub(begun.elapsed());
+        let answer = wire.send(call, within).await;
+        let status = answer.status();
+        let outcome = judge(call, answer, db.now());
+        Span::current().record("attempt", attempt);
         if let Some(status) = status {
             Span::current().record("http.status", status);
         }
@@ -108,20 +143,58 @@ impl Outbound {
             endpoint = call.endpoint,
             http.status = status,
             attempt,
-            duration_ms = begun.elapsed().as_millis(),
+            duration_ms = millis(begun.elapsed()),
             "called a provider"
         );
-        verdict
-    }
-
-    fn throttled(&self, call: &Call, wait: Duration) -> CallError {
-        CallError::NotSent {
-            why: format!("{}: too many requests", call.endpoint),
-            retry_at: TimeDelta::from_std(wait)
-                .ok()
-                .map(|wait| self.0.db.now() + wait),
+        let outage = outcome.as_ref().is_err_and(Trouble::is_outage);
+        breakers.record(admission, outage).await;
+        match outcome {
+            Err(Trouble::Throttled { why, retry_after }) => {
+                let until = permits.pool().throttled(retry_after).await;
+                Err(Trouble::Throttled {
+                    why,
+                    retry_after: Some((until - db.now()).to_std().unwrap_or_default()),
+                })
+            }
+            outcome => {
+                if !outage {
+                    permits.pool().flowing();
+                }
+                outcome
+            }
         }
     }
+
+    /// Everything that may keep an attempt from being made.
+    async fn prepare(&self, permits: &mut Permits, call: &Call) -> Result<Admission, Trouble> {
+        let admission = self.0.breakers.admit(call).await.map_err(|until| {
+            let why = "the provider does not work and is left alone";
+            withheld(call, why, Some(until))
+        })?;
+        permits.spend().await.map_err(Trouble::Withheld)?;
+        Ok(admission)
+    }
+}
+
+fn withheld(call: &Call, why: &str, retry_at: Option<DateTime<Utc>>) -> Trouble {
+    Trouble::Withheld(CallError::NotSent {
+        why: format!("{}: {why}", call.endpoint),
+        retry_at,
+    })
+}
+
+fn span(call: &Call) -> Span {
+    tracing::info_span!(
+        "outbound",
+        endpoint = call.endpoint,
+        http.status = Empty,
+        attempt = Empty,
+        budget.wait_ms = Empty
+    )
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The waits between attempts: full jitter under a doubling limit, so that callers who failed together do not come back
