@@ -4,3 +4,6 @@ pub mod config;
 pub mod db;
 pub mod outbound;
 pub mod telemetry;
+//! Syncline copies data between `SaaS` products, exactly once.
+
+pub mod simulator;
