@@ -1,9 +1,10 @@
+//! Syncline copies data between `SaaS` products, exactly once.
+
 pub mod api;
 pub mod base;
 pub mod config;
+pub mod connectors;
 pub mod db;
 pub mod outbound;
-pub mod telemetry;
-//! Syncline copies data between `SaaS` products, exactly once.
-
 pub mod simulator;
+pub mod telemetry;
