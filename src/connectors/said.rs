@@ -44,7 +44,10 @@ mod tests {
         ] {
             assert_eq!(presentable(text, &[&secret]), None);
         }
-        assert_eq!(presentable("fine", &[&Secret::default()]), Some("fine".into()));
+        assert_eq!(
+            presentable("fine", &[&Secret::default()]),
+            Some("fine".into())
+        );
     }
 
     #[test]

@@ -1,1 +1,2 @@
+mod connectors;
 mod simulator;

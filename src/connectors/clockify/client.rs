@@ -3,9 +3,7 @@
 use super::ClockifyError;
 use crate::{
     connectors::{Access, wire},
-    outbound::{
-        Auth, Body, Call, CallError, Outbound, Permits, Repeat, Reply, only_429,
-    },
+    outbound::{Auth, Body, Call, CallError, Outbound, Permits, Repeat, Reply, only_429},
 };
 use http::Method;
 use serde::de::DeserializeOwned;

@@ -57,9 +57,7 @@ impl Clockify {
         // An entry that is made while pages are read pushes another one onto the next page, where it comes again.
         let mut seen = HashSet::new();
         entries.retain(|entry| {
-            entry.start >= whole_seconds(from)
-                && entry.start <= to
-                && seen.insert(entry.id.clone())
+            entry.start >= whole_seconds(from) && entry.start <= to && seen.insert(entry.id.clone())
         });
         Ok(entries)
     }

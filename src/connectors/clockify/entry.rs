@@ -130,7 +130,11 @@ impl Entry {
             "billable": self.billable,
             "tagIds": self.tag_ids,
         });
-        set(&mut body, "end", self.end.map(|end| text(whole_seconds(end))));
+        set(
+            &mut body,
+            "end",
+            self.end.map(|end| text(whole_seconds(end))),
+        );
         set(&mut body, "projectId", self.project_id.as_deref());
         set(&mut body, "taskId", self.task_id.as_deref());
         // The other kinds are made by Clockify itself, and it does not take them.
@@ -244,9 +248,11 @@ mod tests {
 
     #[test]
     fn nulls_are_absent_and_a_running_timer_has_no_end() {
-        let entry = read(json!({"id": "e", "description": null, "projectId": null, "taskId": null, "tagIds": null,
+        let entry = read(
+            json!({"id": "e", "description": null, "projectId": null, "taskId": null, "tagIds": null,
             "timeInterval": {"start": "2026-11-19T09:00:00Z", "end": null, "duration": null},
-            "customFieldValues": null, "billable": null, "type": null}));
+            "customFieldValues": null, "billable": null, "type": null}),
+        );
         assert_eq!(entry.end, None);
         assert_eq!(
             entry.body().expect("a body"),

@@ -14,7 +14,9 @@ use serde_json::Value;
 #[derive(Debug, thiserror::Error)]
 pub enum ClockifyError {
     /// 401: the API key is wrong, or was deleted. A person must give another one.
-    #[error("Clockify does not accept the API key of {token}; make a new one under Preferences, Advanced, and add it again")]
+    #[error(
+        "Clockify does not accept the API key of {token}; make a new one under Preferences, Advanced, and add it again"
+    )]
     KeyWrong {
         /// Whose secret was sent.
         token: TokenName,
@@ -32,7 +34,9 @@ pub enum ClockifyError {
         endpoint: &'static str,
     },
     /// The workspace demands a project that is not archived.
-    #[error("the Clockify workspace demands a project for each time entry; name one in the rules or as the fallback")]
+    #[error(
+        "the Clockify workspace demands a project for each time entry; name one in the rules or as the fallback"
+    )]
     ProjectRequired,
     /// 403: the user may not do that.
     #[error("Clockify does not allow {token} to do {endpoint}")]
@@ -43,7 +47,10 @@ pub enum ClockifyError {
         endpoint: &'static str,
     },
     /// Not sent, because Clockify would refuse it.
-    #[error("the description is {length} characters long; Clockify takes {}", super::MAX_DESCRIPTION)]
+    #[error(
+        "the description is {length} characters long; Clockify takes {}",
+        super::MAX_DESCRIPTION
+    )]
     DescriptionTooLong {
         /// UTF-16 units.
         length: usize,
@@ -210,11 +217,12 @@ mod tests {
 
     #[test]
     fn gone_says_what_is_gone() {
-        let gone = |what: &str| {
-            match refused(400, &format!(r#"{{"message":"{what} doesn't belong to Workspace","code":501}}"#)) {
-                ClockifyError::Gone { entity } => entity,
-                other => panic!("{other:?}"),
-            }
+        let gone = |what: &str| match refused(
+            400,
+            &format!(r#"{{"message":"{what} doesn't belong to Workspace","code":501}}"#),
+        ) {
+            ClockifyError::Gone { entity } => entity,
+            other => panic!("{other:?}"),
         };
         assert_eq!(gone("Time entry"), Entity::TimeEntry);
         assert_eq!(gone("TimeEntry"), Entity::TimeEntry);
@@ -225,16 +233,35 @@ mod tests {
     #[test]
     fn each_documented_error_has_its_meaning() {
         for code in [1000, 4003, 4017] {
-            let error = refused(401, &format!(r#"{{"message":"Api key does not exist","code":{code}}}"#));
+            let error = refused(
+                401,
+                &format!(r#"{{"message":"Api key does not exist","code":{code}}}"#),
+            );
             assert!(matches!(error, ClockifyError::KeyWrong { .. }));
         }
         let taken = r#"{"message":"Project with this name already exists","code":501}"#;
-        assert!(matches!(refused(400, taken), ClockifyError::NameTaken { .. }));
+        assert!(matches!(
+            refused(400, taken),
+            ClockifyError::NameTaken { .. }
+        ));
         let project = r#"{"message":"Time entry couldn't be created. Project is either required field or given project is archived. Please select.","code":501}"#;
-        assert!(matches!(refused(400, project), ClockifyError::ProjectRequired));
+        assert!(matches!(
+            refused(400, project),
+            ClockifyError::ProjectRequired
+        ));
         let denied = r#"{"message":"Access Denied","code":"4030"}"#;
-        assert!(matches!(refused(403, denied), ClockifyError::Forbidden { .. }));
-        assert!(matches!(refused(404, "<html>"), ClockifyError::Refused { code: None, message: None, .. }));
+        assert!(matches!(
+            refused(403, denied),
+            ClockifyError::Forbidden { .. }
+        ));
+        assert!(matches!(
+            refused(404, "<html>"),
+            ClockifyError::Refused {
+                code: None,
+                message: None,
+                ..
+            }
+        ));
     }
 
     #[test]
@@ -244,7 +271,10 @@ mod tests {
             r#"{"message":"Method parameter 'start': Failed to convert value of type canary","code":3000}"#,
         );
         assert!(!error.to_string().contains("canary"), "{error}");
-        let shown = refused(400, r#"{"message":"You entered invalid value for field: [color].","code":501}"#);
+        let shown = refused(
+            400,
+            r#"{"message":"You entered invalid value for field: [color].","code":501}"#,
+        );
         assert!(shown.to_string().contains("[color]"), "{shown}");
     }
 

@@ -61,7 +61,10 @@ mod tests {
     #[test]
     fn the_ends_of_time_do_not_overflow() {
         let (start, end) = padded_window(DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC);
-        assert_eq!((start, end), (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC));
+        assert_eq!(
+            (start, end),
+            (DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC)
+        );
     }
 
     #[test]

@@ -253,9 +253,10 @@ mod tests {
 
     #[test]
     fn unfinished_users_and_bare_workspaces_are_read() {
-        let user: User =
-            serde_json::from_value(json!({"id": "u", "settings": null, "name": null, "email": null}))
-                .expect("a user");
+        let user: User = serde_json::from_value(
+            json!({"id": "u", "settings": null, "name": null, "email": null}),
+        )
+        .expect("a user");
         assert_eq!((user.time_zone, user.active_workspace), (None, None));
         for settings in [json!(null), json!({}), json!({"forceProjects": null})] {
             let workspace: Workspace =

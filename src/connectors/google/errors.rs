@@ -13,13 +13,17 @@ use serde_json::Value;
 #[derive(Debug, thiserror::Error)]
 pub enum GoogleError {
     /// 401: the access token is expired or revoked. Refresh it once, then ask the user to connect again.
-    #[error("Google does not accept the access token of {token}; refresh it, or connect the account again")]
+    #[error(
+        "Google does not accept the access token of {token}; refresh it, or connect the account again"
+    )]
     Unauthenticated {
         /// Whose secret was sent.
         token: TokenName,
     },
     /// 403: the user did not grant a scope that the call needs.
-    #[error("{token} lacks a permission that {endpoint} needs; connect the account again and leave every box ticked")]
+    #[error(
+        "{token} lacks a permission that {endpoint} needs; connect the account again and leave every box ticked"
+    )]
     ScopeMissing {
         /// The token to connect again.
         token: TokenName,
@@ -27,7 +31,9 @@ pub enum GoogleError {
         endpoint: &'static str,
     },
     /// 403: the API is switched off in the Google Cloud project of the OAuth client.
-    #[error("the API {service} is not enabled in the Google Cloud project of the OAuth client; enable it under APIs & Services")]
+    #[error(
+        "the API {service} is not enabled in the Google Cloud project of the OAuth client; enable it under APIs & Services"
+    )]
     ApiDisabled {
         /// As in `meet.googleapis.com`, or the operation where Google does not say.
         service: String,
@@ -165,7 +171,9 @@ impl Said {
     }
 
     fn any(&self, of: &[&str]) -> bool {
-        self.reasons.iter().any(|reason| of.contains(&reason.as_str()))
+        self.reasons
+            .iter()
+            .any(|reason| of.contains(&reason.as_str()))
     }
 
     fn reason(&self) -> String {
@@ -238,18 +246,33 @@ mod tests {
     #[test]
     fn a_missing_scope_is_told_in_all_three_dialects() {
         for (status, body) in [
-            (403, rpc("PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT")),
+            (
+                403,
+                rpc("PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
+            ),
             (403, legacy("insufficientPermissions")),
             (401, r#"{"error":"insufficient_scope"}"#.to_owned()),
         ] {
-            assert!(matches!(refused(status, &body), GoogleError::ScopeMissing { .. }), "{body}");
+            assert!(
+                matches!(refused(status, &body), GoogleError::ScopeMissing { .. }),
+                "{body}"
+            );
         }
     }
 
     #[test]
     fn the_status_decides_where_no_reason_is_given() {
-        for body in ["", "<html>", "{}", r#"{"error":null}"#, r#"{"error":{"errors":null}}"#] {
-            assert!(matches!(refused(401, body), GoogleError::Unauthenticated { .. }));
+        for body in [
+            "",
+            "<html>",
+            "{}",
+            r#"{"error":null}"#,
+            r#"{"error":{"errors":null}}"#,
+        ] {
+            assert!(matches!(
+                refused(401, body),
+                GoogleError::Unauthenticated { .. }
+            ));
             assert!(matches!(refused(403, body), GoogleError::Forbidden { .. }));
             assert!(matches!(refused(404, body), GoogleError::NotFound { .. }));
             assert!(matches!(refused(410, body), GoogleError::Expired { .. }));
@@ -262,13 +285,26 @@ mod tests {
         let error = refused(403, &rpc("PERMISSION_DENIED", "SERVICE_DISABLED"));
         assert!(error.to_string().contains("meet.googleapis.com"), "{error}");
         assert!(!error.to_string().contains("canary"), "{error}");
-        assert!(matches!(Error::from(error), Error::Precondition { reason: "API_DISABLED", .. }));
+        assert!(matches!(
+            Error::from(error),
+            Error::Precondition {
+                reason: "API_DISABLED",
+                ..
+            }
+        ));
     }
 
     #[test]
     fn rate_limits_behind_a_403_are_recognised() {
-        for reason in ["userRateLimitExceeded", "rateLimitExceeded", "quotaExceeded"] {
-            assert!(is_throttled(StatusCode::FORBIDDEN, legacy(reason).as_bytes()));
+        for reason in [
+            "userRateLimitExceeded",
+            "rateLimitExceeded",
+            "quotaExceeded",
+        ] {
+            assert!(is_throttled(
+                StatusCode::FORBIDDEN,
+                legacy(reason).as_bytes()
+            ));
         }
         let meet = rpc("RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED");
         assert!(is_throttled(StatusCode::FORBIDDEN, meet.as_bytes()));

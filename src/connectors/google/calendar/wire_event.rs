@@ -164,10 +164,7 @@ mod tests {
     #[test]
     fn what_google_leaves_out_is_the_default() {
         let event = event(plain()).expect("an event");
-        assert_eq!(
-            event.start.instant(),
-            "2026-11-19T09:00:00Z".parse().ok()
-        );
+        assert_eq!(event.start.instant(), "2026-11-19T09:00:00Z".parse().ok());
         assert_eq!(event.status, EventStatus::Confirmed);
         assert_eq!(event.visibility, Visibility::Default);
         assert_eq!(event.event_type, "default");
@@ -207,26 +204,34 @@ mod tests {
         };
         assert_eq!(code(of("hangoutsMeet")), meet);
         assert_eq!(code(of("addOn")), None);
-        let link = json!({"hangoutLink": "https://meet.google.com/abc-mnop-xyz", "conferenceData": null});
+        let link =
+            json!({"hangoutLink": "https://meet.google.com/abc-mnop-xyz", "conferenceData": null});
         assert_eq!(code(link), meet);
         assert_eq!(code(json!({"conferenceData": {}})), None);
     }
 
     #[test]
     fn days_stay_days_and_cancelled_events_are_left_out() {
-        let day = event(json!({"id": "d", "start": {"date": "2026-11-19"}, "end": {"date": "2026-11-20"}}));
+        let day = event(
+            json!({"id": "d", "start": {"date": "2026-11-19"}, "end": {"date": "2026-11-20"}}),
+        );
         assert_eq!(
             day.expect("an event").start,
             When::AllDay(NaiveDate::from_ymd_opt(2026, 11, 19).expect("a day"))
         );
-        assert_eq!(event(json!({"kind": "calendar#event", "id": "e1", "status": "cancelled"})), None);
+        assert_eq!(
+            event(json!({"kind": "calendar#event", "id": "e1", "status": "cancelled"})),
+            None
+        );
         assert_eq!(event(json!({"id": "no times"})), None);
     }
 
     #[test]
     fn an_all_day_event_is_found_from_every_zone() {
-        let day = event(json!({"id": "d", "start": {"date": "2026-11-19"}, "end": {"date": "2026-11-20"}}))
-            .expect("an event");
+        let day = event(
+            json!({"id": "d", "start": {"date": "2026-11-19"}, "end": {"date": "2026-11-20"}}),
+        )
+        .expect("an event");
         let at = |text: &str| text.parse().expect("a time");
         assert!(day.overlaps(at("2026-11-20T11:00:00Z"), at("2026-11-20T12:00:00Z")));
         assert!(!day.overlaps(at("2026-11-21T00:00:00Z"), at("2026-11-22T00:00:00Z")));

@@ -28,7 +28,9 @@ impl ConferenceFilter {
             self.meeting_code
                 .as_ref()
                 .map(|code| format!("space.meeting_code = \"{code}\"")),
-            self.ended_from.as_ref().map(|from| at("end_time", ">=", from)),
+            self.ended_from
+                .as_ref()
+                .map(|from| at("end_time", ">=", from)),
             self.started_from
                 .as_ref()
                 .map(|from| at("start_time", ">=", from)),
@@ -58,9 +60,7 @@ mod tests {
         };
         assert_eq!(
             window.expression().as_deref(),
-            Some(
-                r#"end_time>="2026-11-19T00:00:00.500Z" AND start_time<="2026-11-20T00:00:00Z""#
-            )
+            Some(r#"end_time>="2026-11-19T00:00:00.500Z" AND start_time<="2026-11-20T00:00:00Z""#)
         );
         let code = ConferenceFilter {
             meeting_code: MeetingCode::parse("abc-mnop-xyz"),

@@ -114,7 +114,11 @@ impl OAuthError {
             Self::ClientWrong { error, description }
         } else {
             let status = refusal.status.as_u16();
-            let error = if error.is_empty() { "no error code" } else { &error };
+            let error = if error.is_empty() {
+                "no error code"
+            } else {
+                &error
+            };
             Self::Transient {
                 why: format!("{} was refused with {status} ({error})", refusal.endpoint),
                 retry_at: None,
@@ -169,7 +173,10 @@ mod tests {
             r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)","error_subtype":"invalid_rapt"}"#,
             r#"{"error":"admin_policy_enforced"}"#,
         ] {
-            assert!(matches!(refused(400, body), OAuthError::NeedsReauth { .. }), "{body}");
+            assert!(
+                matches!(refused(400, body), OAuthError::NeedsReauth { .. }),
+                "{body}"
+            );
         }
     }
 
@@ -201,7 +208,10 @@ mod tests {
             r#"{"error":"invalid_grant","error_description":"internal_failure"}"#,
             r#"{"error":"server_error"}"#,
         ] {
-            assert!(matches!(refused(400, body), OAuthError::Transient { .. }), "{body}");
+            assert!(
+                matches!(refused(400, body), OAuthError::Transient { .. }),
+                "{body}"
+            );
         }
     }
 

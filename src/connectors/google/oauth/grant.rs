@@ -87,7 +87,12 @@ mod tests {
 
     #[test]
     fn without_an_access_token_there_is_no_grant() {
-        for json in [json!({}), json!([]), json!("x"), json!({"access_token": ""})] {
+        for json in [
+            json!({}),
+            json!([]),
+            json!("x"),
+            json!({"access_token": ""}),
+        ] {
             assert_eq!(Grant::from_json(&json), None);
         }
     }

@@ -14,7 +14,7 @@ pub use grant::Grant;
 use super::Endpoints;
 use crate::{
     base::Secret,
-    outbound::{Account, Auth, Body, Call, CallError, Outbound, Reply, Repeat, only_429},
+    outbound::{Account, Auth, Body, Call, CallError, Outbound, Repeat, Reply, only_429},
 };
 use http::Method;
 use url::Url;
