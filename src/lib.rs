@@ -1,6 +1,9 @@
+//! Syncline copies data between `SaaS` products, exactly once.
+
 pub mod api;
 pub mod base;
 pub mod config;
+pub mod connectors;
 pub mod db;
 pub mod outbound;
 pub mod tokens;

@@ -1,3 +1,4 @@
+mod connectors;
 mod simulator;
 //! The one integration binary: drives the real thing from outside.
 
