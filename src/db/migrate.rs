@@ -116,10 +116,13 @@ pub async fn run(db: &Db) -> Result<Status> {
                 return Err(Error::internal("an SQLite pool without a file"));
             };
             let lock = file_lock(file).await?;
+            // All of it or nothing, the migrator's own table too: the file may be somebody else's.
+            let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
             migrator(|source| source.portable.to_owned())
-                .run(write)
+                .run_direct(None, &mut *tx, false)
                 .await
                 .map_err(failed)?;
+            tx.commit().await?;
             drop(lock);
         }
     }
@@ -161,7 +164,7 @@ async fn postgres(db: &Db) -> Result<()> {
     let mut connection = PgConnection::connect_with(&connect).await?;
     prepare_schema_and_roles(&mut connection, schema, &runtime_user).await?;
     migrator(|source| format!("{}\n{}", source.portable, source.postgres))
-        .run(&mut connection)
+        .run_direct(None, &mut connection, false)
         .await
         .map_err(failed)?;
     let grants = format!(
@@ -206,16 +209,6 @@ async fn prepare_schema_and_roles(
                         && cause.code().is_some_and(|code| LOST_RACE.contains(&&*code)) =>
                 {
                     tries += 1;
-                }
-                Err(sqlx::Error::Database(cause)) if cause.code().as_deref() == Some("42501") => {
-                    return Err(Error::precondition(
-                        "DATABASE_RIGHTS_MISSING",
-                        format!(
-                            "the database user may not do this: {}; let an administrator run it once, \
-                             or give a user who may in SYNCLINE_MIGRATE_URL",
-                            cause.message()
-                        ),
-                    ));
                 }
                 Err(other) => return Err(other.into()),
             }

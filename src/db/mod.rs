@@ -10,8 +10,9 @@ pub mod migrate;
 mod tx;
 
 pub use error::on_constraint;
-pub(crate) use tx::{Inner, execute, fetch_all, fetch_one, fetch_optional, run};
-pub use tx::{Scope, Tx};
+#[doc(hidden)]
+pub use tx::Inner;
+pub use tx::{Scope, Tx, execute, fetch_all, fetch_one, fetch_optional, run};
 
 use crate::base::{Clock, Error, Result, Secret};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -42,6 +43,8 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// How long to wait for a free connection.
     pub acquire_timeout: Duration,
+    /// How long SQLite waits for another process that is writing before it says that the database is locked.
+    pub busy_timeout: Duration,
 }
 
 /// Where the data is.
@@ -225,6 +228,7 @@ impl Options {
             max_connections: 10,
             idle_timeout: Duration::from_secs(600),
             acquire_timeout: Duration::from_secs(10),
+            busy_timeout: Duration::from_secs(10),
         }
     }
 }
