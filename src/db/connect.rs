@@ -5,7 +5,7 @@ use crate::{
     db::{Options, Pool, Target, check_schema},
 };
 use sqlx::{
-    ConnectOptions, PgConnection, Row,
+    ConnectOptions, Connection, PgConnection, Row,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -34,6 +34,11 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
                 SqlitePoolOptions::new()
                     .max_connections(connections)
                     .acquire_timeout(options.acquire_timeout)
+                    // SQLite ends a transaction by itself when the disk is full; sqlx 0.9 then counts one that is not
+                    // there, and refuses to begin another.
+                    .before_acquire(|connection, _| {
+                        Box::pin(std::future::ready(Ok(!connection.is_in_transaction())))
+                    })
             };
             // The writer comes first: it makes the file and switches it to write-ahead logging, which readers cannot.
             let write = pool(1)

@@ -2,7 +2,8 @@
 //!
 //! Every statement runs inside a transaction, because its first statement sets role, tenant and schema (on PostgreSQL),
 //! and so it also works behind a pooler. SQL is one text for both engines: `$1` binds, `ON CONFLICT`, `RETURNING`, `CASE`.
-//! Lists go in as one JSON text, read with `json_each($1)`: SQLite has that function and migration 0001 gives it to PostgreSQL.
+//! Lists go in as one JSON text, an array of objects, read with `json_each($1)`: SQLite has that function and migration
+//! 0001 gives it to PostgreSQL. A JSONB column holds no bare number: SQLite would keep it as a number, not as JSON.
 
 mod connect;
 mod error;

@@ -13,7 +13,7 @@ const INSTALL: &str = "Redis is missing: apt-get install -y redis-server";
 
 /// The shell is the server's parent, so the number it kills cannot be somebody else's by then.
 const START: &str = r#""$1" --bind 127.0.0.1 --port "$2" --dir "$3" --save "" --appendonly no </dev/null & server=$!"#;
-const KILL: &str = r#"kill -9 "$server"; wait"#;
+const KILL: &str = r#"kill -9 "$server"; wait; rm -rf "$3""#;
 
 /// A running server that keeps nothing on disk. Ends on drop, and when the test process ends in any way.
 pub struct Redis {

@@ -117,6 +117,21 @@ async fn migrating_with_another_url() {
         "{error}"
     );
 
+    // An administrator has migrated, but for somebody else.
+    let schema_only = Database::new(Engine::Postgres).await;
+    let options_elsewhere = Options::postgres(schema_only.url_of(&user));
+    let db = Db::connect(options_elsewhere, Clock::system())
+        .await
+        .unwrap();
+    assert_eq!(
+        reason(&migrate::run(&db).await.unwrap_err()),
+        "DATABASE_RIGHTS_MISSING"
+    );
+    assert_eq!(
+        reason(&migrate::status(&db).await.unwrap_err()),
+        "DATABASE_RIGHTS_MISSING"
+    );
+
     options.migrate_url = Some(database.url().into());
     let db = Db::connect(options.clone(), Clock::system()).await.unwrap();
     assert!(migrate::run(&db).await.unwrap().is_current());
