@@ -1,4 +1,5 @@
 //! The one integration binary: drives the real thing from outside.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 #[path = "../kit/mod.rs"]
 mod kit;
