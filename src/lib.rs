@@ -1,4 +1,8 @@
 //! Syncline: copies data between SaaS products, exactly once. This page is the map of the house.
 
+pub mod api;
 pub mod base;
+pub mod config;
 pub mod db;
+pub mod outbound;
+pub mod telemetry;

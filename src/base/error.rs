@@ -105,6 +105,15 @@ pub enum Error {
         what: String,
     },
 
+    /// A person, or a rule, said no to this.
+    #[error("{message}")]
+    Denied {
+        /// UPPER_SNAKE, listed in `docs/errors.md`.
+        reason: &'static str,
+        /// Who said no to what.
+        message: String,
+    },
+
     /// The work was cancelled.
     #[error("cancelled")]
     Cancelled,

@@ -3,10 +3,21 @@
 //! The result of a call says what a caller must know to never do anything twice: the answer, a definite refusal, that
 //! it was surely not sent, or that nobody knows ([`CallError::Unanswered`]).
 
+mod classify;
+mod client;
+mod error;
+mod options;
+mod repeat;
+
+pub use classify::only_429;
+pub use error::{CallError, Refusal};
+pub use options::Options;
+pub use repeat::Outbound;
+
 use crate::base::Secret;
-use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode};
-use std::time::Duration;
+use serde::de::DeserializeOwned;
+use std::{fmt, time::Duration};
 use url::Url;
 
 /// Whose budget a call uses: one account at one provider, over all replicas.
@@ -27,8 +38,8 @@ pub struct Budget {
     pub period: Duration,
 }
 
-/// One request to a provider.
-#[derive(Clone, Debug)]
+/// One request to a provider. `Debug` shows neither its query nor its body.
+#[derive(Clone)]
 pub struct Call {
     /// Names the operation in spans, logs and the breaker, as in `meet.conferenceRecords.list`. Never holds an id.
     pub endpoint: &'static str,
@@ -42,6 +53,9 @@ pub struct Call {
     pub body: Body,
     /// Whether sending it twice is the same as sending it once.
     pub repeat: Repeat,
+    /// Recognises answers that mean "too many requests" though their status is not 429, as Google's 403 with
+    /// `rateLimitExceeded`. [`only_429`] where the provider has no such habit. Asked about other 4xx only.
+    pub throttled: fn(StatusCode, &[u8]) -> bool,
 }
 
 /// How a call proves who it is.
@@ -56,7 +70,7 @@ pub enum Auth {
 }
 
 /// What a call sends.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Body {
     /// Nothing.
     Empty,
@@ -71,55 +85,67 @@ pub enum Body {
 pub enum Repeat {
     /// Reads: repeated after 408, 429, 5xx, broken connections and time-outs, with backoff and jitter.
     Safe,
-    /// Writes: repeated only when the request surely did not reach the provider (connection refused, 429).
+    /// Writes: repeated only when the provider said that it did not carry them out (429).
     Never,
 }
 
-/// An answer with a status below 400.
-#[derive(Clone, Debug)]
+/// An answer with a status below 400. `Debug` shows the length of the body, not the body.
+#[derive(Clone)]
 pub struct Reply {
-    /// 2xx or 3xx.
+    /// 2xx or 3xx: redirects are not followed, because credentials would go along.
     pub status: StatusCode,
     /// As they came.
     pub headers: HeaderMap,
     /// Whole, and not larger than the setting allows.
     pub body: Vec<u8>,
-}
-
-/// Why there is no good answer.
-#[derive(Debug)]
-pub enum CallError {
-    /// The request was surely not carried out, and may be made again later: the provider could not be reached, or its
-    /// breaker is open, or it said 429.
-    NotSent {
-        /// For a person; no secret, no body.
-        why: String,
-        /// When trying again makes sense, where that is known.
-        retry_at: Option<DateTime<Utc>>,
-    },
-    /// The budget is used up for longer than a call should wait.
-    OutOfBudget {
-        /// Whose.
-        account: String,
-        /// When the next request is allowed.
-        until: DateTime<Utc>,
-    },
-    /// The request may or may not have been carried out: no answer, a cut-off one, or 5xx.
-    Unanswered {
-        /// For a person; no secret, no body.
-        why: String,
-    },
-    /// The provider's definite no: 4xx, except 408 and 429.
-    Refused(Refusal),
-}
-
-/// The provider's definite no.
-#[derive(Clone, Debug)]
-pub struct Refusal {
-    /// The operation that was refused.
+    /// The operation that was answered.
     pub endpoint: &'static str,
-    /// 4xx.
-    pub status: StatusCode,
-    /// For the connector to read; never logged.
-    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// Reads the body as the JSON that was promised. [`CallError::Unanswered`] when it is something else: a read may be
+    /// made again, and of a write nobody knows whether it was carried out.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+        serde_json::from_slice(&self.body).map_err(|cause| CallError::Unanswered {
+            // The position is shown, the cause is not: it quotes what it did not understand.
+            why: format!(
+                "{} answered {} with something other than promised (line {}, column {})",
+                self.endpoint,
+                self.status.as_u16(),
+                cause.line(),
+                cause.column()
+            ),
+        })
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("endpoint", &self.endpoint)
+            .field("method", &self.method)
+            .field("host", &self.url.host_str())
+            .field("repeat", &self.repeat)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "Empty",
+            Self::Json(_) => "Json(…)",
+            Self::Form(_) => "Form(…)",
+        })
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("endpoint", &self.endpoint)
+            .field("status", &self.status)
+            .field("body.bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }

@@ -1,0 +1,15 @@
+//! The gRPC surface that all rooms share: generated code, errors, paging, filters. No rules of any room.
+
+pub mod filter;
+pub mod page;
+pub mod status;
+
+/// Messages, clients and servers of `proto/syncline/v1`.
+#[expect(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
+pub mod v1 {
+    tonic::include_proto!("syncline.v1");
+    include!(concat!(env!("OUT_DIR"), "/syncline.v1.serde.rs"));
+}
+
+/// The descriptors of all services, for reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

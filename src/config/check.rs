@@ -1,0 +1,250 @@
+//! The rules: what each setting may be, and which settings must fit together.
+
+use super::{
+    Clockify, Config, Data, Database, Faults, Google, Grpc, Log, LogFormat, Notice, Origin, Otel,
+    Outbound, Pooler, Runs, Syncs, database, endpoint,
+    layers::{Value, Values},
+    read::Reader,
+    units,
+};
+use crate::base::Secret;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Length of a sealing key in bytes (AES-256).
+const KEY_BYTES: usize = 32;
+
+/// Clockify refuses longer descriptions.
+const CLOCKIFY_DESCRIPTION: usize = 3000;
+
+/// Checks everything; where something is wrong, the default stands in and a fault is added.
+pub(super) fn config(values: &Values, faults: &mut Faults, notices: &mut Vec<Notice>) -> Config {
+    let values = &with_database_parameters(values);
+    let read = &mut Reader { values, faults };
+    if read.optional("redis.url", redis_url).is_some() {
+        notices.push(Notice::new(
+            "redis.url: no effect yet: runs are claimed straight from the database",
+        ));
+    }
+    Config {
+        key: read.optional("key", key),
+        instance: read.optional("instance", instance),
+        data: Data {
+            dir: read.required("data.dir", |text| Ok(PathBuf::from(text))),
+        },
+        grpc: grpc(read),
+        database: database(read),
+        google: google(read),
+        clockify: clockify(read),
+        outbound: outbound(read),
+        runs: runs(read),
+        syncs: Syncs {
+            days: read.number("syncs.days", 1..=1825),
+            overlap: read.duration("syncs.overlap", "0s", "30d"),
+            visibility_grace: read.duration("syncs.visibility_grace", "0s", "10m"),
+            description_limit: read.number("syncs.description_limit", 200..=CLOCKIFY_DESCRIPTION),
+        },
+        log: Log {
+            level: read.required("log.level", str::parse),
+            format: read.choice(
+                "log.format",
+                &[
+                    ("auto", LogFormat::Auto),
+                    ("human", LogFormat::Human),
+                    ("json", LogFormat::Json),
+                ],
+            ),
+        },
+        otel: Otel {
+            // A collector in the same cluster speaks plain HTTP, and traces carry no secrets.
+            endpoint: read.optional("otel.endpoint", |text| {
+                endpoint::http_url(text).map(|_| text.trim_end_matches('/').to_owned())
+            }),
+            service_name: read.required("otel.service_name", |text| Ok(text.to_owned())),
+            sample_ratio: read.number("otel.sample_ratio", 0.0..=1.0),
+        },
+    }
+}
+
+/// Settings that are written into the database's URL come right above the defaults: whoever sets them elsewhere wins.
+fn with_database_parameters(values: &Values) -> Values {
+    let mut values = values.clone();
+    let Some(url) = values.get("database.url").cloned() else {
+        return values;
+    };
+    let settings = database::parse(&url.text).map(|parsed| parsed.settings);
+    for (key, text) in settings.unwrap_or_default() {
+        if values
+            .get(key)
+            .is_some_and(|value| value.origin == Origin::Default)
+        {
+            values.insert(key.to_owned(), Value::new(text, url.origin.clone()));
+        }
+    }
+    values
+}
+
+fn key(text: &str) -> Result<Secret, String> {
+    let is_key = |part: &str| {
+        let bytes = BASE64_STANDARD.decode(part.trim());
+        bytes.is_ok_and(|bytes| bytes.len() == KEY_BYTES)
+    };
+    match text.split(',').position(|part| !is_key(part)) {
+        None => Ok(Secret::new(text)),
+        Some(wrong) => Err(format!(
+            "expected 32 bytes in base64 (openssl rand -base64 32), or several separated by commas; number {} is not",
+            wrong + 1
+        )),
+    }
+}
+
+fn instance(text: &str) -> Result<String, String> {
+    const LONGEST: usize = 63;
+    let well_formed = text.len() <= LONGEST
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    match well_formed {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("expected letters, digits, hyphens, dots and underscores, at most 63".to_owned())
+        }
+    }
+}
+
+fn redis_url(text: &str) -> Result<Secret, String> {
+    let is_redis = text.starts_with("redis://") || text.starts_with("rediss://");
+    match is_redis && url::Url::parse(text).is_ok() {
+        true => Ok(Secret::new(text)),
+        false => Err("expected redis://… or rediss://…".to_owned()),
+    }
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let addr: SocketAddr = text
+        .replacen("localhost:", "127.0.0.1:", 1)
+        .parse()
+        .map_err(|_| "expected an address and a port, as in 127.0.0.1:50051".to_owned())?;
+    match addr.ip().is_loopback() {
+        true => Ok(addr),
+        false => Err(
+            "expected a loopback address: there is no authentication yet, so only this machine may call"
+                .to_owned(),
+        ),
+    }
+}
+
+fn grpc(read: &mut Reader<'_>) -> Grpc {
+    Grpc {
+        addr: read.required("grpc.addr", loopback),
+        reflection: read.flag("grpc.reflection"),
+        max_message_bytes: read.bytes("grpc.max_message_bytes", 64 << 10..=256 << 20),
+    }
+}
+
+fn database(read: &mut Reader<'_>) -> Database {
+    let url = |text: &str| database::parse(text).map(|parsed| Secret::new(parsed.url));
+    let pooler = [("none", Pooler::None), ("transaction", Pooler::Transaction)];
+    Database {
+        url: read.optional("database.url", url),
+        migrate_url: read.optional("database.migrate_url", url),
+        schema: read.required("database.schema", database::schema),
+        pooler: read.choice("database.pooler", &pooler),
+        max_connections: read.number("database.max_connections", 1..=1000),
+        idle_timeout: read.duration("database.idle_timeout", "1s", "1d"),
+        acquire_timeout: read.duration("database.acquire_timeout", "100ms", "10m"),
+        connect_timeout: read.duration("database.connect_timeout", "100ms", "5m"),
+    }
+}
+
+fn google(read: &mut Reader<'_>) -> Google {
+    let plain = read.flag("outbound.allow_plain_http");
+    let mut whole = |key| read.required(key, |text| endpoint::whole_url(text, plain));
+    let [auth_url, token_url, revoke_url, userinfo_url] = [
+        "google.auth_url",
+        "google.token_url",
+        "google.revoke_url",
+        "google.userinfo_url",
+    ]
+    .map(&mut whole);
+    Google {
+        auth_url,
+        token_url,
+        revoke_url,
+        userinfo_url,
+        meet_url: read.required("google.meet_url", |text| endpoint::base_url(text, plain)),
+        calendar_url: read.required("google.calendar_url", |text| {
+            endpoint::base_url(text, plain)
+        }),
+        client_id: read.text("google.client_id"),
+        client_secret: read.secret("google.client_secret"),
+        meet_budget: read.required("google.meet_budget", units::budget),
+        calendar_budget: read.required("google.calendar_budget", units::budget),
+    }
+}
+
+fn clockify(read: &mut Reader<'_>) -> Clockify {
+    let plain = read.flag("outbound.allow_plain_http");
+    Clockify {
+        url: read.required("clockify.url", |text| endpoint::clockify_url(text, plain)),
+        budget: read.required("clockify.budget", units::budget),
+    }
+}
+
+fn outbound(read: &mut Reader<'_>) -> Outbound {
+    let outbound = Outbound {
+        timeout: read.duration("outbound.timeout", "100ms", "10m"),
+        connect_timeout: read.duration("outbound.connect_timeout", "10ms", "10m"),
+        retries: read.number("outbound.retries", 0..=20),
+        backoff_base: read.duration("outbound.backoff_base", "1ms", "1m"),
+        backoff_max: read.duration("outbound.backoff_max", "1ms", "1h"),
+        max_inline_wait: read.duration("outbound.max_inline_wait", "0s", "5m"),
+        concurrency: read.number("outbound.concurrency", 1..=1000),
+        breaker_failures: read.number("outbound.breaker_failures", 1..=1000),
+        breaker_open: read.duration("outbound.breaker_open", "10ms", "1h"),
+        max_body_bytes: read.bytes("outbound.max_body_bytes", 64 << 10..=1 << 30),
+        user_agent: read
+            .optional("outbound.user_agent", user_agent)
+            .unwrap_or_else(|| concat!("syncline/", env!("CARGO_PKG_VERSION")).to_owned()),
+        allow_plain_http: read.flag("outbound.allow_plain_http"),
+    };
+    if outbound.connect_timeout > outbound.timeout {
+        read.fault(
+            "outbound.connect_timeout",
+            "expected at most outbound.timeout, which it is a part of",
+        );
+    }
+    if outbound.backoff_base > outbound.backoff_max {
+        read.fault(
+            "outbound.backoff_base",
+            "expected at most outbound.backoff_max",
+        );
+    }
+    outbound
+}
+
+fn user_agent(text: &str) -> Result<String, String> {
+    match text.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
+        true => Ok(text.to_owned()),
+        false => Err("expected printable ASCII".to_owned()),
+    }
+}
+
+fn runs(read: &mut Reader<'_>) -> Runs {
+    let runs = Runs {
+        heartbeat: read.duration("runs.heartbeat", "50ms", "1m"),
+        dead_after: read.duration("runs.dead_after", "100ms", "10m"),
+        poll: read.duration("runs.poll", "10ms", "1m"),
+        concurrency: read.number("runs.concurrency", 1..=1000),
+        grace: read.duration("runs.grace", "0s", "1h"),
+        max_attempts: read.number("runs.max_attempts", 1..=100),
+        retention: read.duration("runs.retention", "1h", "3650d"),
+    };
+    if runs.dead_after < runs.heartbeat * 2 {
+        read.fault(
+            "runs.dead_after",
+            "expected at least twice runs.heartbeat, so that one late heartbeat kills nobody",
+        );
+    }
+    runs
+}

@@ -1,0 +1,131 @@
+//! Rules for the URLs that we call. Their text is not repeated in messages, because it may carry a password.
+
+use url::{Host, Url};
+
+/// A base URL without a slash at its end. Plain HTTP is for loopback, unless it is allowed: tokens travel in it.
+pub(super) fn base_url(text: &str, allow_plain_http: bool) -> Result<String, String> {
+    let url = whole_url(text, allow_plain_http)?;
+    if text.contains('?') {
+        return Err("expected a URL without a query".to_owned());
+    }
+    Ok(url)
+}
+
+/// A whole URL, which may have a query.
+pub(super) fn whole_url(text: &str, allow_plain_http: bool) -> Result<String, String> {
+    let url = http_url(text)?;
+    if url.scheme() == "http" && !is_loopback(&url) && !allow_plain_http {
+        return Err(
+            "expected https://; http:// is for loopback, unless outbound.allow_plain_http is true"
+                .to_owned(),
+        );
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Any http(s) URL with a host and without a password.
+pub(super) fn http_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("expected a URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.cannot_be_a_base() {
+        return Err("expected a URL that starts with https:// or http://".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("expected a URL without user and password".to_owned());
+    }
+    if url.fragment().is_some() {
+        return Err("expected a URL without a fragment (#)".to_owned());
+    }
+    Ok(url)
+}
+
+/// Clockify's base: the original's variable ends in `/api`, ours in `/api/v1`.
+pub(super) fn clockify_url(text: &str, allow_plain_http: bool) -> Result<String, String> {
+    let url = base_url(text, allow_plain_http)?;
+    match url.ends_with("/api") {
+        true => Ok(format!("{url}/v1")),
+        false => Ok(url),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_unless_allowed() {
+        for local in [
+            "http://127.0.0.1:8080",
+            "http://localhost:1",
+            "http://[::1]:9",
+            "http://a.localhost",
+        ] {
+            assert_eq!(base_url(local, false), Ok(local.to_owned()));
+        }
+        for far in [
+            "http://example.org",
+            "http://localhost.example.org",
+            "http://10.0.0.1",
+            "http://0.0.0.0",
+        ] {
+            assert!(base_url(far, false).is_err(), "{far}");
+            assert!(base_url(far, true).is_ok(), "{far}");
+        }
+    }
+
+    #[test]
+    fn slashes_at_the_end_are_cut() {
+        assert_eq!(
+            base_url("https://example.org/api//", false).as_deref(),
+            Ok("https://example.org/api")
+        );
+    }
+
+    #[test]
+    fn the_original_base_of_clockify_gets_its_version() {
+        for text in [
+            "https://api.clockify.me/api",
+            "https://api.clockify.me/api/",
+            "https://api.clockify.me/api/v1",
+        ] {
+            assert_eq!(
+                clockify_url(text, false).as_deref(),
+                Ok("https://api.clockify.me/api/v1")
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_base_is_refused_without_repeating_it() {
+        for wrong in [
+            "",
+            "canary",
+            "ftp://example.org/canary",
+            "https://canary@example.org",
+            "https://u:canary@example.org",
+            "https://example.org/#canary",
+            "https://example.org/?canary",
+            "mailto:canary@example.org",
+            "https://",
+        ] {
+            let error = base_url(wrong, true).unwrap_err();
+            assert!(!error.contains("canary"), "{wrong}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "(https?|ftp)?:?/{0,3}.{0,40}") {
+            let _ = (base_url(&text, true), whole_url(&text, false), clockify_url(&text, true));
+        }
+    }
+}

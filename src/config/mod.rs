@@ -1,0 +1,280 @@
+//! The settings: what there is to set, typed. They are layered from the built-in defaults, a file, `.env`, the
+//! environment and flags; everything that is wrong is reported at once, before anything starts.
+
+mod check;
+mod database;
+#[cfg(test)]
+mod doc;
+mod endpoint;
+mod fault;
+mod file;
+mod keys;
+mod layers;
+mod levels;
+mod names;
+mod one_off;
+pub mod originals;
+mod read;
+mod sources;
+#[cfg(test)]
+mod tests;
+pub mod units;
+mod variables;
+
+pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
+pub use levels::Levels;
+pub use one_off::OneOff;
+pub use sources::Sources;
+pub use units::Budget;
+
+use self::variables::Variables;
+use crate::base::Secret;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// All settings. `config.default.toml` says what each one means.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// One or several base64 keys of 32 bytes, separated by commas; the first seals, all open. `None`: the key file.
+    pub key: Option<Secret>,
+    /// A name of this installation, for copies of a database.
+    pub instance: Option<String>,
+    /// Where files live.
+    pub data: Data,
+    /// The gRPC server.
+    pub grpc: Grpc,
+    /// The database.
+    pub database: Database,
+    /// Google's endpoints, client and budgets.
+    pub google: Google,
+    /// Clockify's endpoint and budget.
+    pub clockify: Clockify,
+    /// Calls to the outside.
+    pub outbound: Outbound,
+    /// Executing runs.
+    pub runs: Runs,
+    /// What syncs do when they do not say otherwise.
+    pub syncs: Syncs,
+    /// What is logged.
+    pub log: Log,
+    /// Traces.
+    pub otel: Otel,
+}
+
+/// Where files live.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// The data directory; not made by loading the settings.
+    pub dir: PathBuf,
+}
+
+impl Data {
+    /// The embedded database.
+    pub fn sqlite_file(&self) -> PathBuf {
+        self.dir.join("syncline.db")
+    }
+
+    /// The key that seals tokens, where no key is set.
+    pub fn key_file(&self) -> PathBuf {
+        self.dir.join("syncline.key")
+    }
+}
+
+/// The gRPC server.
+#[derive(Clone, Debug)]
+pub struct Grpc {
+    /// Where it listens: always loopback.
+    pub addr: SocketAddr,
+    /// Whether it describes itself.
+    pub reflection: bool,
+    /// Largest message that is accepted.
+    pub max_message_bytes: usize,
+}
+
+/// What stands between us and PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooler {
+    /// Nothing, or a pooler in session mode: statements may be kept prepared.
+    None,
+    /// A pooler in transaction mode: no statement outlives its transaction.
+    Transaction,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// `postgres://…` or `sqlite:…`, without the parameters that became settings here. `None`: [`Data::sqlite_file`].
+    pub url: Option<Secret>,
+    /// The URL for migrations, in the same form. `None`: the same as `url`.
+    pub migrate_url: Option<Secret>,
+    /// The PostgreSQL schema: a plain lower-case identifier that needs no quotes.
+    pub schema: String,
+    /// What stands between us and PostgreSQL.
+    pub pooler: Pooler,
+    /// Largest number of connections of this process.
+    pub max_connections: u32,
+    /// When an unused connection is closed.
+    pub idle_timeout: Duration,
+    /// How long a call waits for a free connection.
+    pub acquire_timeout: Duration,
+    /// How long one attempt to connect may take.
+    pub connect_timeout: Duration,
+}
+
+/// Google. URLs have no slash at their end.
+#[derive(Clone, Debug)]
+pub struct Google {
+    /// Where a person gives consent.
+    pub auth_url: String,
+    /// Where codes and refresh tokens are exchanged.
+    pub token_url: String,
+    /// Where a grant is given back.
+    pub revoke_url: String,
+    /// Who a token belongs to.
+    pub userinfo_url: String,
+    /// What stands before `/v2`.
+    pub meet_url: String,
+    /// Ends in `/calendar/v3`.
+    pub calendar_url: String,
+    /// The OAuth client.
+    pub client_id: Option<String>,
+    /// Its secret.
+    pub client_secret: Option<Secret>,
+    /// Requests to Meet for one account; `None` is no limit.
+    pub meet_budget: Option<Budget>,
+    /// Requests to Calendar for one account; `None` is no limit.
+    pub calendar_budget: Option<Budget>,
+}
+
+/// Clockify.
+#[derive(Clone, Debug)]
+pub struct Clockify {
+    /// Ends in `/api/v1`.
+    pub url: String,
+    /// Requests for one account; `None` is no limit.
+    pub budget: Option<Budget>,
+}
+
+/// Calls to the outside.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    /// How long one call may take, connecting included.
+    pub timeout: Duration,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How often a call that is safe to repeat is repeated.
+    pub retries: u32,
+    /// Waiting time before the first repetition.
+    pub backoff_base: Duration,
+    /// Longest waiting time between two repetitions.
+    pub backoff_max: Duration,
+    /// Longest time to wait in place for a budget.
+    pub max_inline_wait: Duration,
+    /// Calls at the same time, over all providers.
+    pub concurrency: usize,
+    /// Failures in a row after which a provider is left alone.
+    pub breaker_failures: u32,
+    /// How long it is left alone.
+    pub breaker_open: Duration,
+    /// Largest answer that is read.
+    pub max_body_bytes: usize,
+    /// What we call ourselves.
+    pub user_agent: String,
+    /// Whether `http://` is allowed to hosts other than loopback.
+    pub allow_plain_http: bool,
+}
+
+/// Executing runs.
+#[derive(Clone, Debug)]
+pub struct Runs {
+    /// How often a process says that it is alive.
+    pub heartbeat: Duration,
+    /// A process that was silent this long is dead.
+    pub dead_after: Duration,
+    /// How often the table is looked at.
+    pub poll: Duration,
+    /// Runs at the same time in this process.
+    pub concurrency: usize,
+    /// How long work may go on after SIGTERM.
+    pub grace: Duration,
+    /// Attempts of one run.
+    pub max_attempts: u32,
+    /// How long finished runs are kept.
+    pub retention: Duration,
+}
+
+/// What syncs do when they do not say otherwise.
+#[derive(Clone, Debug)]
+pub struct Syncs {
+    /// Days that a sync looks back, 1 to 1825.
+    pub days: u32,
+    /// How far before the newest record the next run starts reading.
+    pub overlap: Duration,
+    /// How long an unanswered write may still be invisible.
+    pub visibility_grace: Duration,
+    /// Longest description of a time entry, in characters.
+    pub description_limit: usize,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Human on a terminal, else JSON.
+    Auto,
+    /// For people.
+    Human,
+    /// One object a line.
+    Json,
+}
+
+/// What is logged.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Levels of our own modules.
+    pub level: Levels,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+/// Traces.
+#[derive(Clone, Debug)]
+pub struct Otel {
+    /// OTLP over gRPC. `None`: no traces are made.
+    pub endpoint: Option<String>,
+    /// The name of this service.
+    pub service_name: String,
+    /// The part of the traces that is kept, 0 to 1.
+    pub sample_ratio: f64,
+}
+
+impl Config {
+    /// Reads and checks everything. Nothing is written, no connection is made, and the process's own environment is
+    /// not touched.
+    ///
+    /// # Errors
+    /// All faults at once; the process should end with [`EXIT_CONFIG`].
+    pub fn load(sources: &Sources) -> Result<(Self, Vec<Notice>), Faults> {
+        let mut faults = Faults::default();
+        let (config, notices, _) = Self::gather(sources, &mut faults);
+        match faults.0.is_empty() {
+            true => Ok((config, notices)),
+            false => Err(faults),
+        }
+    }
+
+    fn gather(sources: &Sources, faults: &mut Faults) -> (Self, Vec<Notice>, Variables) {
+        let mut notices = Vec::new();
+        let variables = Variables::of(sources, faults);
+        names::judge(&variables, sources.one_off, faults, &mut notices);
+        let values = layers::gather(sources, &variables, faults);
+        let config = check::config(&values, faults, &mut notices);
+        (config, notices, variables)
+    }
+
+    /// The built-in defaults with the data directory `dir`: what tests and the demo start from.
+    pub fn with_defaults(dir: impl Into<PathBuf>) -> Self {
+        let mut faults = Faults::default();
+        let mut config = check::config(&layers::defaults(), &mut faults, &mut Vec::new());
+        config.data.dir = dir.into();
+        config
+    }
+}
