@@ -122,15 +122,11 @@ async fn servers_end_with_a_test_process_that_is_killed() {
         println!("\nredis {}", redis.url());
         std::future::pending::<()>().await;
     }
-    let this = std::env::current_exe().unwrap();
     let name = concat!(
         module_path!(),
         "::servers_end_with_a_test_process_that_is_killed"
     );
-    let (_, name) = name.split_once("::").unwrap();
-    let mut child = Process::of(&this, &["--exact", name, "--nocapture"])
-        .env(CHILD, "1")
-        .start();
+    let mut child = Process::this_test(name).env(CHILD, "1").start();
     let line = child.line("redis redis://", SOON).await;
     let address = line.rsplit("//").next().unwrap().to_owned();
     assert!(std::net::TcpStream::connect(&address).is_ok());
