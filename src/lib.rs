@@ -5,4 +5,5 @@ pub mod base;
 pub mod config;
 pub mod db;
 pub mod outbound;
+pub mod simulator;
 pub mod telemetry;
