@@ -6,6 +6,6 @@ mod kit;
 
 mod layering;
 mod secrets_scan;
+mod simulator;
 mod store;
 mod testkit;
-mod simulator;
