@@ -1,3 +1,5 @@
+//! Syncline: copies data between SaaS products, exactly once. This page is the map of the house.
+
 pub mod api;
 pub mod app;
 pub mod base;

@@ -1,1 +1,3 @@
+//! The door.
+
 fn main() {}

@@ -54,7 +54,9 @@ impl Calls {
 
     /// Calls of one endpoint, in order.
     pub fn of<'a>(&'a self, endpoint: &'a str) -> impl Iterator<Item = &'a Call> {
-        self.all.iter().filter(move |call| call.endpoint == endpoint)
+        self.all
+            .iter()
+            .filter(move |call| call.endpoint == endpoint)
     }
 
     /// How often each endpoint was called.

@@ -60,7 +60,9 @@ impl Clock {
 
 impl Reading {
     fn now(&self) -> DateTime<Utc> {
-        let passed = self.since.map(|since| TimeDelta::from_std(since.elapsed()).unwrap_or_default());
+        let passed = self
+            .since
+            .map(|since| TimeDelta::from_std(since.elapsed()).unwrap_or_default());
         self.at + passed.unwrap_or_default()
     }
 }

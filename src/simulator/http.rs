@@ -35,18 +35,25 @@ impl Request {
 
     /// The first value of a query key.
     pub fn query(&self, key: &str) -> Option<&str> {
-        self.query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
     }
 
     /// All values of a query key, whether repeated or separated by commas: clients do both.
     pub fn query_list(&self, key: &str) -> Vec<&str> {
         let values = self.query.iter().filter(|(name, _)| name == key);
-        values.flat_map(|(_, value)| value.split(',')).filter(|value| !value.is_empty()).collect()
+        values
+            .flat_map(|(_, value)| value.split(','))
+            .filter(|value| !value.is_empty())
+            .collect()
     }
 
     /// A query flag: `true` and `1` are yes, anything else that is present is no.
     pub fn query_flag(&self, key: &str) -> Option<bool> {
-        self.query(key).map(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+        self.query(key)
+            .map(|value| value == "1" || value.eq_ignore_ascii_case("true"))
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -56,7 +63,9 @@ impl Request {
     /// The token of `Authorization: Bearer …`.
     pub fn bearer(&self) -> Option<&str> {
         let (scheme, token) = self.header("authorization")?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then_some(token.trim())
     }
 
     /// User and password of `Authorization: Basic …`.
@@ -72,7 +81,9 @@ impl Request {
 
     /// The pairs of a form body.
     pub fn form(&self) -> Vec<(String, String)> {
-        url::form_urlencoded::parse(&self.body).into_owned().collect()
+        url::form_urlencoded::parse(&self.body)
+            .into_owned()
+            .collect()
     }
 
     pub fn json(&self) -> Result<Value, serde_json::Error> {
@@ -82,7 +93,9 @@ impl Request {
 
 fn form_decode(text: &str) -> String {
     let pair = format!("v={text}");
-    url::form_urlencoded::parse(pair.as_bytes()).next().map_or_else(String::new, |(_, value)| value.into_owned())
+    url::form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map_or_else(String::new, |(_, value)| value.into_owned())
 }
 
 /// One answer.
@@ -96,7 +109,12 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub fn json(status: StatusCode, body: &Value) -> Self {
-        Self { status, content_type: "application/json; charset=UTF-8".into(), headers: Vec::new(), body: body.to_string() }
+        Self {
+            status,
+            content_type: "application/json; charset=UTF-8".into(),
+            headers: Vec::new(),
+            body: body.to_string(),
+        }
     }
 
     pub fn ok(body: &Value) -> Self {
@@ -104,11 +122,21 @@ impl Reply {
     }
 
     pub fn html(status: StatusCode, body: impl Into<String>) -> Self {
-        Self { status, content_type: "text/html; charset=UTF-8".into(), headers: Vec::new(), body: body.into() }
+        Self {
+            status,
+            content_type: "text/html; charset=UTF-8".into(),
+            headers: Vec::new(),
+            body: body.into(),
+        }
     }
 
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, content_type: "".into(), headers: Vec::new(), body: String::new() }
+        Self {
+            status,
+            content_type: "".into(),
+            headers: Vec::new(),
+            body: String::new(),
+        }
     }
 
     pub fn with_header(mut self, name: &str, value: impl Into<String>) -> Self {

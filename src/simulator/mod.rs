@@ -6,6 +6,7 @@
 mod calls;
 mod clock;
 mod clockify;
+mod connection;
 mod control;
 pub mod faults;
 mod google;
@@ -63,7 +64,10 @@ impl Options {
 
     /// The same with nothing but one user at both providers.
     pub fn empty(now: Now) -> Self {
-        Self { world: WorldSpec::empty(), ..Self::new(now) }
+        Self {
+            world: WorldSpec::empty(),
+            ..Self::new(now)
+        }
     }
 }
 
@@ -79,7 +83,10 @@ impl Simulator {
     /// Starts it; it answers as soon as this returns. Fails when the address cannot be bound or is not loopback.
     pub fn start(options: Options) -> io::Result<Self> {
         if !options.listen.ip().is_loopback() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the simulator listens on loopback only"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the simulator listens on loopback only",
+            ));
         }
         let listener = TcpListener::bind(options.listen)?;
         let address = listener.local_addr()?;
@@ -96,7 +103,11 @@ impl Simulator {
             latency: Mutex::new(options.latency),
         });
         let server = server::start(listener, Arc::clone(&shared))?;
-        Ok(Self { address, shared, server: Some(server) })
+        Ok(Self {
+            address,
+            shared,
+            server: Some(server),
+        })
     }
 
     /// Where it listens.

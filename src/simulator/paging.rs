@@ -9,8 +9,17 @@ use super::faults::Tweak;
 use super::http::Request;
 
 /// Parameters that do not change what is listed, so they may differ from page to page.
-const NEUTRAL: [&str; 9] =
-    ["pageToken", "pageSize", "maxResults", "alt", "$alt", "prettyPrint", "quotaUser", "key", "fields"];
+const NEUTRAL: [&str; 9] = [
+    "pageToken",
+    "pageSize",
+    "maxResults",
+    "alt",
+    "$alt",
+    "prettyPrint",
+    "quotaUser",
+    "key",
+    "fields",
+];
 
 /// The page token is not one of ours, or belongs to another query.
 #[derive(Debug)]
@@ -27,7 +36,12 @@ pub(crate) struct Page<T> {
 
 /// Cuts the page that the request asks for out of the whole list. `size` is already checked and coerced; `mark` is carried
 /// from the first page to the last.
-pub(crate) fn page<T>(request: &Request, all: Vec<T>, size: usize, mark: u64) -> Result<Page<T>, BadToken> {
+pub(crate) fn page<T>(
+    request: &Request,
+    all: Vec<T>,
+    size: usize,
+    mark: u64,
+) -> Result<Page<T>, BadToken> {
     let bound_to = fingerprint(request, &[]);
     let (start, mark) = match request.query("pageToken").filter(|token| !token.is_empty()) {
         None => (0, mark),
@@ -58,15 +72,28 @@ pub(crate) fn encode<const N: usize>(numbers: [u64; N]) -> String {
 
 /// Reverses `encode`.
 pub(crate) fn decode<const N: usize>(token: &str) -> Result<[u64; N], BadToken> {
-    let text = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(BadToken)?;
-    let numbers: Option<Vec<u64>> = text.split(':').map(|part| u64::from_str_radix(part, 16).ok()).collect();
-    numbers.and_then(|numbers| numbers.try_into().ok()).ok_or(BadToken)
+    let text = URL_SAFE_NO_PAD
+        .decode(token)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or(BadToken)?;
+    let numbers: Option<Vec<u64>> = text
+        .split(':')
+        .map(|part| u64::from_str_radix(part, 16).ok())
+        .collect();
+    numbers
+        .and_then(|numbers| numbers.try_into().ok())
+        .ok_or(BadToken)
 }
 
 /// A number that stands for everything in the request that decides what is listed, but for the parameters in `without`.
 pub(crate) fn fingerprint(request: &Request, without: &[&str]) -> u64 {
     let counts = |name: &str| !NEUTRAL.contains(&name) && !without.contains(&name);
-    let mut pairs: Vec<_> = request.query.iter().filter(|(name, _)| counts(name)).collect();
+    let mut pairs: Vec<_> = request
+        .query
+        .iter()
+        .filter(|(name, _)| counts(name))
+        .collect();
     pairs.sort();
     let mut hasher = DefaultHasher::new();
     request.path.hash(&mut hasher);

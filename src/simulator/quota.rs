@@ -25,15 +25,34 @@ pub struct Quotas {
 
 impl Quotas {
     /// No limits.
-    pub const NONE: Self = Self { meet: None, calendar: None, clockify: None };
+    pub const NONE: Self = Self {
+        meet: None,
+        calendar: None,
+        clockify: None,
+    };
     /// Google's documented limits and Clockify's for paid workspaces: 50 a second.
     pub const REAL: Self = Self {
-        meet: Some(Limit { calls: 600, seconds: 60 }),
-        calendar: Some(Limit { calls: 600, seconds: 60 }),
-        clockify: Some(Limit { calls: 50, seconds: 1 }),
+        meet: Some(Limit {
+            calls: 600,
+            seconds: 60,
+        }),
+        calendar: Some(Limit {
+            calls: 600,
+            seconds: 60,
+        }),
+        clockify: Some(Limit {
+            calls: 50,
+            seconds: 1,
+        }),
     };
     /// Google's documented limits and Clockify's for new free workspaces: 30 an hour.
-    pub const REAL_FREE: Self = Self { clockify: Some(Limit { calls: 30, seconds: 3600 }), ..Self::REAL };
+    pub const REAL_FREE: Self = Self {
+        clockify: Some(Limit {
+            calls: 30,
+            seconds: 3600,
+        }),
+        ..Self::REAL
+    };
 
     fn limit(&self, provider: Provider) -> Option<Limit> {
         match provider {
@@ -54,13 +73,21 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub fn new(quotas: Quotas) -> Self {
-        Self { quotas, windows: HashMap::new() }
+        Self {
+            quotas,
+            windows: HashMap::new(),
+        }
     }
 
     /// Counts a call of an account, or says that it is one too many.
     pub fn admit(&mut self, provider: Provider, account: &str, now: DateTime<Utc>) -> bool {
-        let Some(limit) = self.quotas.limit(provider) else { return true };
-        let window = self.windows.entry((provider, account.to_owned())).or_default();
+        let Some(limit) = self.quotas.limit(provider) else {
+            return true;
+        };
+        let window = self
+            .windows
+            .entry((provider, account.to_owned()))
+            .or_default();
         let oldest = now - TimeDelta::seconds(limit.seconds);
         while window.front().is_some_and(|at| *at <= oldest) {
             window.pop_front();

@@ -31,16 +31,53 @@ pub(crate) struct Endpoint {
     pub handle: Handler,
 }
 
-const fn read(provider: Provider, name: &'static str, template: &'static str, handle: Handler) -> Endpoint {
-    Endpoint { name, provider, method: Method::GET, template, writes: false, handle }
+const fn read(
+    provider: Provider,
+    name: &'static str,
+    template: &'static str,
+    handle: Handler,
+) -> Endpoint {
+    Endpoint {
+        name,
+        provider,
+        method: Method::GET,
+        template,
+        writes: false,
+        handle,
+    }
 }
 
-const fn act(provider: Provider, name: &'static str, method: Method, template: &'static str, handle: Handler) -> Endpoint {
-    Endpoint { name, provider, method, template, writes: false, handle }
+const fn act(
+    provider: Provider,
+    name: &'static str,
+    method: Method,
+    template: &'static str,
+    handle: Handler,
+) -> Endpoint {
+    Endpoint {
+        name,
+        provider,
+        method,
+        template,
+        writes: false,
+        handle,
+    }
 }
 
-const fn write(name: &'static str, method: Method, template: &'static str, handle: Handler) -> Endpoint {
-    Endpoint { name, provider: Provider::Clockify, method, template, writes: true, handle }
+const fn write(
+    name: &'static str,
+    method: Method,
+    template: &'static str,
+    handle: Handler,
+) -> Endpoint {
+    Endpoint {
+        name,
+        provider: Provider::Clockify,
+        method,
+        template,
+        writes: true,
+        handle,
+    }
 }
 
 use Provider::{Calendar, Clockify, Meet, OAuth};
@@ -73,6 +110,7 @@ static ENDPOINTS: &[Endpoint] = &[
 
     read(Clockify, "clockify.user.get", "/api/v1/user", users::get_user),
     read(Clockify, "clockify.workspaces.list", "/api/v1/workspaces", users::list_workspaces),
+    read(Clockify, "clockify.workspaces.get", "/api/v1/workspaces/{workspace}", users::get_workspace),
     read(Clockify, "clockify.projects.list", "/api/v1/workspaces/{workspace}/projects", projects::list),
     write("clockify.projects.create", Method::POST, "/api/v1/workspaces/{workspace}/projects", projects::create),
     read(Clockify, "clockify.projects.get", "/api/v1/workspaces/{workspace}/projects/{project}", projects::get),
@@ -112,7 +150,9 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<(&'static Endpoint, Ve
 
 /// The answer when no endpoint fits.
 pub(crate) fn not_found(method: &Method, path: &str) -> Reply {
-    let other_method = ENDPOINTS.iter().any(|endpoint| match_path(endpoint.template, path).is_some());
+    let other_method = ENDPOINTS
+        .iter()
+        .any(|endpoint| match_path(endpoint.template, path).is_some());
     match path.strip_prefix("/api/") {
         // Listing without a user exists as a path for POST only.
         Some(_) if other_method => clockify::errors::method_not_supported(method.as_str()),

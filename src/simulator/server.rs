@@ -2,11 +2,8 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::pin::Pin;
+use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,13 +13,11 @@ use axum::extract::{ConnectInfo, Request as HttpRequest, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
 use futures::stream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::Call;
+use super::connection::{Cut, Cuttable};
 use super::faults::{Canned, Effect, Rule};
 use super::http::{Reply, Request};
 use super::routes::{self, Endpoint, Provider};
@@ -50,26 +45,30 @@ impl Running {
 /// Serves on a thread of its own, so that a test which blocks its thread (waiting for a child process) still gets answers.
 pub(super) fn start(listener: TcpListener, shared: Arc<Shared>) -> io::Result<Running> {
     listener.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let listener = {
         let _inside = runtime.enter();
         Cuttable(tokio::net::TcpListener::from_std(listener)?)
     };
     let stop = CancellationToken::new();
     let stopped = stop.clone();
-    let thread = thread::Builder::new().name("simulator".to_owned()).spawn(move || {
-        let app = Router::new().fallback(answer).with_state(shared);
-        let service = app.into_make_service_with_connect_info::<Cut>();
-        runtime.block_on(async move {
-            tokio::select! {
-                // Serving ends only with an error of the listener.
-                _ = axum::serve(listener, service) => {}
-                () = stopped.cancelled() => {}
-            }
-        });
-        // Connections are tasks of their own; they end with the runtime.
-        runtime.shutdown_background();
-    })?;
+    let thread = thread::Builder::new()
+        .name("simulator".to_owned())
+        .spawn(move || {
+            let app = Router::new().fallback(answer).with_state(shared);
+            let service = app.into_make_service_with_connect_info::<Cut>();
+            runtime.block_on(async move {
+                tokio::select! {
+                    // Serving ends only with an error of the listener.
+                    _ = axum::serve(listener, service) => {}
+                    () = stopped.cancelled() => {}
+                }
+            });
+            // Connections are tasks of their own; they end with the runtime.
+            runtime.shutdown_background();
+        })?;
     Ok(Running { stop, thread })
 }
 
@@ -87,7 +86,9 @@ async fn answer(
         method: parts.method,
         path: parts.uri.path().to_owned(),
         params: Vec::new(),
-        query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+        query: url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect(),
         headers: parts.headers,
         body,
         tweak: None,
@@ -96,9 +97,18 @@ async fn answer(
         return Ok(respond(control::answer(&shared, &request)));
     }
     let number = log(&shared, &request);
-    let mut open = OpenCall { shared: &shared, number, status: None };
-    let outcome = carry_out(&shared, request, number).await;
-    Ok(match outcome {
+    let mut open = OpenCall {
+        shared: &shared,
+        number,
+        status: None,
+    };
+    // A task of its own: what arrived is carried out even if the client goes away meanwhile, as real servers do.
+    let task = tokio::spawn({
+        let shared = Arc::clone(&shared);
+        async move { carry_out(&shared, request, number).await }
+    });
+    Ok(match task.await.unwrap_or(Outcome::NoAnswer) {
+        Outcome::Never => std::future::pending().await,
         Outcome::Answer(reply) => {
             open.status = Some(reply.status.as_u16());
             respond(reply)
@@ -108,7 +118,7 @@ async fn answer(
             respond_half(reply)
         }
         Outcome::NoAnswer => {
-            cut.0.store(true, Ordering::Release);
+            cut.cut();
             Response::new(Body::empty())
         }
     })
@@ -130,7 +140,10 @@ impl Drop for OpenCall<'_> {
 enum Outcome {
     Answer(Reply),
     HalfAnswer(Reply),
+    /// The connection is closed.
     NoAnswer,
+    /// The connection stays open until the client gives up.
+    Never,
 }
 
 async fn carry_out(shared: &Shared, mut request: Request, number: u64) -> Outcome {
@@ -170,10 +183,10 @@ async fn strike(shared: &Shared, endpoint: &Endpoint, mut request: Request, rule
             handle(shared, endpoint, &request);
             Outcome::NoAnswer
         }
-        Effect::Hang => std::future::pending().await,
+        Effect::Hang => Outcome::Never,
         Effect::CommitThenHang => {
             handle(shared, endpoint, &request);
-            std::future::pending().await
+            Outcome::Never
         }
         Effect::Delay { millis } => {
             pause(Duration::from_millis(millis)).await;
@@ -223,8 +236,14 @@ fn log(shared: &Shared, request: &Request) -> u64 {
         None => ("unknown", request.path.as_str(), false),
     };
     let blank = |(name, value): &(String, String)| {
-        let secret = matches!(name.as_str(), "token" | "code" | "access_token" | "id_token");
-        (name.clone(), if secret { String::new() } else { value.clone() })
+        let secret = matches!(
+            name.as_str(),
+            "token" | "code" | "access_token" | "id_token"
+        );
+        (
+            name.clone(),
+            if secret { String::new() } else { value.clone() },
+        )
     };
     let call = Call {
         number: 0,
@@ -264,7 +283,9 @@ fn respond(reply: Reply) -> Response {
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
-    response.body(Body::from(reply.body)).unwrap_or_else(|_| impossible_reply())
+    response
+        .body(Body::from(reply.body))
+        .unwrap_or_else(|_| impossible_reply())
 }
 
 /// Announces the whole body, sends half of it and breaks off.
@@ -284,69 +305,4 @@ fn impossible_reply() -> Response {
     let mut response = Response::new(Body::from("the scripted answer is not valid HTTP"));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response
-}
-
-/// Accepts connections that can be cut without an answer.
-struct Cuttable(tokio::net::TcpListener);
-
-impl Listener for Cuttable {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        // Answers are small; waiting to fill packets would add 40 ms to some.
-        let _ = stream.set_nodelay(true);
-        (Connection { stream, cut: Cut::default() }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-/// Once set, the connection writes nothing more and closes.
-#[derive(Debug, Clone, Default)]
-struct Cut(Arc<AtomicBool>);
-
-impl axum::extract::connect_info::Connected<IncomingStream<'_, Cuttable>> for Cut {
-    fn connect_info(stream: IncomingStream<'_, Cuttable>) -> Self {
-        stream.io().cut.clone()
-    }
-}
-
-struct Connection {
-    stream: TcpStream,
-    cut: Cut,
-}
-
-impl Connection {
-    fn check(&self) -> io::Result<()> {
-        if self.cut.0.load(Ordering::Acquire) {
-            return Err(io::Error::from(io::ErrorKind::BrokenPipe));
-        }
-        Ok(())
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, data)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

@@ -14,7 +14,11 @@ pub(super) fn written(world: &World, entry: &Entry) -> Value {
         .custom_values
         .iter()
         .map(|value| {
-            let field = world.clockify.custom_fields.iter().find(|field| field.id == value.field);
+            let field = world
+                .clockify
+                .custom_fields
+                .iter()
+                .find(|field| field.id == value.field);
             json!({
                 "customFieldId": value.field, "timeEntryId": entry.id, "value": value.value,
                 "name": field.map(|field| &field.name), "type": field.map(|field| &field.kind),
@@ -40,14 +44,27 @@ pub(super) fn read(world: &World, entry: &Entry, hydrated: bool) -> Value {
     json["costRate"] = json!({"amount": 0, "currency": "USD"});
     if hydrated && let Value::Object(fields) = &mut json {
         let clockify = &world.clockify;
-        let project = clockify.projects.iter().find(|project| Some(&project.id) == entry.project.as_ref());
-        let task = clockify.tasks.iter().find(|task| Some(&task.id) == entry.task.as_ref());
-        let tags = entry.tags.iter().flatten().filter_map(|id| clockify.tags.iter().find(|tag| tag.id == *id));
+        let project = clockify
+            .projects
+            .iter()
+            .find(|project| Some(&project.id) == entry.project.as_ref());
+        let task = clockify
+            .tasks
+            .iter()
+            .find(|task| Some(&task.id) == entry.task.as_ref());
+        let tags = entry
+            .tags
+            .iter()
+            .flatten()
+            .filter_map(|id| clockify.tags.iter().find(|tag| tag.id == *id));
         let user = clockify.users.iter().find(|user| user.id == entry.user);
         for id in ["projectId", "taskId", "tagIds", "userId"] {
             fields.remove(id);
         }
-        fields.insert("project".to_owned(), json!(project.map(|project| project_json(world, project))));
+        fields.insert(
+            "project".to_owned(),
+            json!(project.map(|project| project_json(world, project))),
+        );
         fields.insert("task".to_owned(), json!(task.map(task_json)));
         fields.insert("tags".to_owned(), tags.map(tag_json).collect());
         fields.insert("user".to_owned(), json!(user.map(user_json)));
@@ -65,9 +82,15 @@ pub(super) fn duration(length: TimeDelta) -> String {
     if seconds == 0 {
         return "PT0S".to_owned();
     }
-    let parts = [(seconds / 3600, 'H'), (seconds / 60 % 60, 'M'), (seconds % 60, 'S')];
+    let parts = [
+        (seconds / 3600, 'H'),
+        (seconds / 60 % 60, 'M'),
+        (seconds % 60, 'S'),
+    ];
     let parts = parts.into_iter().filter(|(number, _)| *number != 0);
-    parts.fold("PT".to_owned(), |text, (number, unit)| format!("{text}{number}{unit}"))
+    parts.fold("PT".to_owned(), |text, (number, unit)| {
+        format!("{text}{number}{unit}")
+    })
 }
 
 #[cfg(test)]
@@ -76,7 +99,13 @@ mod tests {
 
     #[test]
     fn durations_leave_out_what_is_zero() {
-        for (seconds, expected) in [(0, "PT0S"), (1800, "PT30M"), (3600, "PT1H"), (3661, "PT1H1M1S"), (90_000, "PT25H")] {
+        for (seconds, expected) in [
+            (0, "PT0S"),
+            (1800, "PT30M"),
+            (3600, "PT1H"),
+            (3661, "PT1H1M1S"),
+            (90_000, "PT25H"),
+        ] {
             assert_eq!(duration(TimeDelta::seconds(seconds)), expected);
         }
     }

@@ -17,7 +17,11 @@ pub(in crate::simulator) fn error(status: StatusCode, code: u32, message: &str) 
 }
 
 pub(in crate::simulator) fn no_single_key() -> Reply {
-    error(StatusCode::UNAUTHORIZED, 1000, "Multiple or none auth tokens present")
+    error(
+        StatusCode::UNAUTHORIZED,
+        1000,
+        "Multiple or none auth tokens present",
+    )
 }
 
 pub(in crate::simulator) fn unknown_key() -> Reply {
@@ -56,7 +60,11 @@ pub(in crate::simulator) fn project_required() -> Reply {
 }
 
 pub(in crate::simulator) fn unreadable() -> Reply {
-    error(StatusCode::BAD_REQUEST, CLIENT, "Request body is malformed or unreadable")
+    error(
+        StatusCode::BAD_REQUEST,
+        CLIENT,
+        "Request body is malformed or unreadable",
+    )
 }
 
 pub(in crate::simulator) fn not_convertible(parameter: &str, value: &str) -> Reply {
@@ -67,11 +75,19 @@ pub(in crate::simulator) fn not_convertible(parameter: &str, value: &str) -> Rep
 }
 
 pub(in crate::simulator) fn no_route(rest: &str) -> Reply {
-    error(StatusCode::NOT_FOUND, CLIENT, &format!("No static resource {rest}."))
+    error(
+        StatusCode::NOT_FOUND,
+        CLIENT,
+        &format!("No static resource {rest}."),
+    )
 }
 
 pub(in crate::simulator) fn method_not_supported(method: &str) -> Reply {
-    error(StatusCode::METHOD_NOT_ALLOWED, CLIENT, &format!("Request method '{method}' is not supported"))
+    error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        CLIENT,
+        &format!("Request method '{method}' is not supported"),
+    )
 }
 
 /// The body is empty, and there is no `Retry-After`.

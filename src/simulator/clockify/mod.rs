@@ -1,10 +1,12 @@
 //! The fake Clockify, API v1.
 
+mod draft;
 pub(super) mod entries;
 mod entry_json;
 pub(super) mod errors;
 mod paging;
 pub(super) mod projects;
+mod selection;
 pub(super) mod tags;
 pub(super) mod users;
 mod window;
@@ -32,7 +34,11 @@ fn user(world: &World, request: &Request) -> Result<ClockifyUser, Reply> {
 /// The user of the key and the workspace of the path.
 fn scope(world: &World, request: &Request) -> Result<(ClockifyUser, Workspace), Reply> {
     let user = user(world, request)?;
-    let workspace = world.clockify.workspaces.iter().find(|workspace| workspace.id == request.param(0));
+    let workspace = world
+        .clockify
+        .workspaces
+        .iter()
+        .find(|workspace| workspace.id == request.param(0));
     Ok((user, workspace.cloned().ok_or_else(errors::access_denied)?))
 }
 
@@ -42,7 +48,9 @@ fn answer(result: Result<Reply, Reply>) -> Reply {
 
 /// Whether a name passes the `name` and `strict-name-search` parameters.
 fn name_fits(request: &Request, name: &str) -> bool {
-    let Some(wanted) = request.query("name").filter(|wanted| !wanted.is_empty()) else { return true };
+    let Some(wanted) = request.query("name").filter(|wanted| !wanted.is_empty()) else {
+        return true;
+    };
     if request.query_flag("strict-name-search") == Some(true) {
         name == wanted
     } else {
@@ -51,13 +59,22 @@ fn name_fits(request: &Request, name: &str) -> bool {
 }
 
 /// The name in a body that creates something, if its length is allowed.
-fn new_name(body: &serde_json::Value, lengths: std::ops::RangeInclusive<usize>) -> Result<String, Reply> {
-    let name = body.get("name").and_then(serde_json::Value::as_str).unwrap_or_default().trim();
+fn new_name(
+    body: &serde_json::Value,
+    lengths: std::ops::RangeInclusive<usize>,
+) -> Result<String, Reply> {
+    let name = body
+        .get("name")
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or_default()
+        .trim();
     if lengths.contains(&name.chars().count()) {
         return Ok(name.to_owned());
     }
     let (least, most) = (lengths.start(), lengths.end());
-    Err(errors::invalid(&format!("You entered invalid value for field: [name]. Size must be between {least} and {most}")))
+    Err(errors::invalid(&format!(
+        "You entered invalid value for field: [name]. Size must be between {least} and {most}"
+    )))
 }
 
 fn body(request: &Request) -> Result<serde_json::Value, Reply> {

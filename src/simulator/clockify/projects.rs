@@ -18,17 +18,36 @@ pub(in crate::simulator) fn list(world: &mut World, request: &Request) -> Reply 
             .clockify
             .projects
             .iter()
-            .filter(|project| project.workspace == workspace.id && name_fits(request, &project.name))
-            .filter(|project| request.query_flag("archived").is_none_or(|archived| archived == project.archived))
-            .filter(|project| request.query_flag("billable").is_none_or(|billable| billable == project.billable))
-            .filter(|project| clients.is_empty() || project.client.as_deref().is_some_and(|id| clients.contains(&id)))
+            .filter(|project| {
+                project.workspace == workspace.id && name_fits(request, &project.name)
+            })
+            .filter(|project| {
+                request
+                    .query_flag("archived")
+                    .is_none_or(|archived| archived == project.archived)
+            })
+            .filter(|project| {
+                request
+                    .query_flag("billable")
+                    .is_none_or(|billable| billable == project.billable)
+            })
+            .filter(|project| {
+                clients.is_empty()
+                    || project
+                        .client
+                        .as_deref()
+                        .is_some_and(|id| clients.contains(&id))
+            })
             .collect();
         // The API sorts by name unless told otherwise.
-        found.sort_by(|a, b| a.name.to_lowercase().cmp(&b.name.to_lowercase()));
-        if request.query("sort-order").is_some_and(|order| order.eq_ignore_ascii_case("descending")) {
+        found.sort_by_key(|project| project.name.to_lowercase());
+        if request
+            .query("sort-order")
+            .is_some_and(|order| order.eq_ignore_ascii_case("descending"))
+        {
             found.reverse();
         }
-        page(request, found.into_iter().map(|project| project_json(world, project)).collect())
+        page(request, found, |project| project_json(world, project))
     }))
 }
 
@@ -37,14 +56,19 @@ pub(in crate::simulator) fn create(world: &mut World, request: &Request) -> Repl
     answer(scope(world, request).and_then(|(_, workspace)| {
         let body = body(request)?;
         let name = new_name(&body, 2..=250)?;
-        let taken = |project: &Project| project.workspace == workspace.id && project.name.eq_ignore_ascii_case(&name);
+        let taken = |project: &Project| {
+            project.workspace == workspace.id && project.name.eq_ignore_ascii_case(&name)
+        };
         if world.clockify.projects.iter().any(taken) {
             return Err(errors::project_exists());
         }
         let color = color(&body)?.unwrap_or_else(|| "#03A9F4".to_owned());
         let note = note(&body)?.unwrap_or_default();
         let client = text(&body, "clientId");
-        if client.as_ref().is_some_and(|id| !world.clockify.clients.iter().any(|client| client.id == *id)) {
+        if client
+            .as_ref()
+            .is_some_and(|id| !world.clockify.clients.iter().any(|client| client.id == *id))
+        {
             return Err(errors::foreign("Client"));
         }
         let project = Project {
@@ -66,14 +90,21 @@ pub(in crate::simulator) fn create(world: &mut World, request: &Request) -> Repl
 
 /// `GET …/projects/{project}`.
 pub(in crate::simulator) fn get(world: &mut World, request: &Request) -> Reply {
-    answer(position(world, request).map(|at| Reply::ok(&project_json(world, &world.clockify.projects[at]))))
+    answer(
+        position(world, request)
+            .map(|at| Reply::ok(&project_json(world, &world.clockify.projects[at]))),
+    )
 }
 
 /// `PUT …/projects/{project}`: changes what is given.
 pub(in crate::simulator) fn update(world: &mut World, request: &Request) -> Reply {
     answer(position(world, request).and_then(|at| {
         let body = body(request)?;
-        let name = body.get("name").is_some().then(|| new_name(&body, 2..=250)).transpose()?;
+        let name = body
+            .get("name")
+            .is_some()
+            .then(|| new_name(&body, 2..=250))
+            .transpose()?;
         let (color, note) = (color(&body)?, note(&body)?);
         let project = &mut world.clockify.projects[at];
         project.name = name.unwrap_or_else(|| project.name.clone());
@@ -102,9 +133,17 @@ pub(in crate::simulator) fn delete(world: &mut World, request: &Request) -> Repl
 pub(in crate::simulator) fn list_tasks(world: &mut World, request: &Request) -> Reply {
     answer(position(world, request).and_then(|at| {
         let project = &world.clockify.projects[at].id;
-        let tasks = world.clockify.tasks.iter().filter(|task| task.project == *project && name_fits(request, &task.name));
-        let tasks = tasks.filter(|task| request.query_flag("is-active").is_none_or(|active| active != task.done));
-        page(request, tasks.map(task_json).collect())
+        let tasks = world
+            .clockify
+            .tasks
+            .iter()
+            .filter(|task| task.project == *project && name_fits(request, &task.name));
+        let tasks = tasks.filter(|task| {
+            request
+                .query_flag("is-active")
+                .is_none_or(|active| active != task.done)
+        });
+        page(request, tasks.collect(), task_json)
     }))
 }
 
@@ -113,10 +152,20 @@ pub(in crate::simulator) fn create_task(world: &mut World, request: &Request) ->
     answer(position(world, request).and_then(|at| {
         let project = world.clockify.projects[at].id.clone();
         let name = new_name(&body(request)?, 1..=1000)?;
-        if world.clockify.tasks.iter().any(|task| task.project == project && task.name.eq_ignore_ascii_case(&name)) {
+        if world
+            .clockify
+            .tasks
+            .iter()
+            .any(|task| task.project == project && task.name.eq_ignore_ascii_case(&name))
+        {
             return Err(errors::name_taken("Task", &name));
         }
-        let task = Task { id: world.object_id(), project, name, done: false };
+        let task = Task {
+            id: world.object_id(),
+            project,
+            name,
+            done: false,
+        };
         let json = task_json(&task);
         world.clockify.tasks.push(task);
         Ok(Reply::json(StatusCode::CREATED, &json))
@@ -125,12 +174,21 @@ pub(in crate::simulator) fn create_task(world: &mut World, request: &Request) ->
 
 fn position(world: &World, request: &Request) -> Result<usize, Reply> {
     let (_, workspace) = scope(world, request)?;
-    let wanted = |project: &Project| project.id == request.param(1) && project.workspace == workspace.id;
-    world.clockify.projects.iter().position(wanted).ok_or_else(|| errors::foreign("Project"))
+    let wanted =
+        |project: &Project| project.id == request.param(1) && project.workspace == workspace.id;
+    world
+        .clockify
+        .projects
+        .iter()
+        .position(wanted)
+        .ok_or_else(|| errors::foreign("Project"))
 }
 
 fn text(body: &Value, key: &str) -> Option<String> {
-    body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    body.get(key)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }
 
 fn flag(body: &Value, key: &str) -> Option<bool> {
@@ -138,24 +196,37 @@ fn flag(body: &Value, key: &str) -> Option<bool> {
 }
 
 fn color(body: &Value) -> Result<Option<String>, Reply> {
-    let Some(color) = text(body, "color") else { return Ok(None) };
+    let Some(color) = text(body, "color") else {
+        return Ok(None);
+    };
     let digits = color.strip_prefix('#').unwrap_or_default();
     if digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return Ok(Some(color));
     }
-    Err(errors::invalid("You entered invalid value for field: [color]. must match \"^#(?:[0-9a-fA-F]{6}){1}$\""))
+    Err(errors::invalid(
+        "You entered invalid value for field: [color]. must match \"^#(?:[0-9a-fA-F]{6}){1}$\"",
+    ))
 }
 
 fn note(body: &Value) -> Result<Option<String>, Reply> {
     let note = text(body, "note");
-    if note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE) {
-        return Err(errors::invalid("You entered invalid value for field: [note]. Size must be between 0 and 16384"));
+    if note
+        .as_ref()
+        .is_some_and(|note| note.chars().count() > MAX_NOTE)
+    {
+        return Err(errors::invalid(
+            "You entered invalid value for field: [note]. Size must be between 0 and 16384",
+        ));
     }
     Ok(note)
 }
 
 pub(super) fn project_json(world: &World, project: &Project) -> Value {
-    let client = world.clockify.clients.iter().find(|client| Some(&client.id) == project.client.as_ref());
+    let client = world
+        .clockify
+        .clients
+        .iter()
+        .find(|client| Some(&client.id) == project.client.as_ref());
     json!({
         "id": project.id, "name": project.name, "workspaceId": project.workspace,
         "clientId": project.client.as_deref().unwrap_or_default(),

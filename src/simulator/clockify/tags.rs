@@ -11,9 +11,17 @@ use crate::simulator::world::{Client, Tag, World};
 /// `GET …/tags`.
 pub(in crate::simulator) fn list_tags(world: &mut World, request: &Request) -> Reply {
     answer(scope(world, request).and_then(|(_, workspace)| {
-        let tags = world.clockify.tags.iter().filter(|tag| tag.workspace == workspace.id && name_fits(request, &tag.name));
-        let tags = tags.filter(|tag| request.query_flag("archived").is_none_or(|archived| archived == tag.archived));
-        page(request, tags.map(tag_json).collect())
+        let tags = world
+            .clockify
+            .tags
+            .iter()
+            .filter(|tag| tag.workspace == workspace.id && name_fits(request, &tag.name));
+        let tags = tags.filter(|tag| {
+            request
+                .query_flag("archived")
+                .is_none_or(|archived| archived == tag.archived)
+        });
+        page(request, tags.collect(), tag_json)
     }))
 }
 
@@ -21,10 +29,20 @@ pub(in crate::simulator) fn list_tags(world: &mut World, request: &Request) -> R
 pub(in crate::simulator) fn create_tag(world: &mut World, request: &Request) -> Reply {
     answer(scope(world, request).and_then(|(_, workspace)| {
         let name = new_name(&body(request)?, 1..=100)?;
-        if world.clockify.tags.iter().any(|tag| tag.workspace == workspace.id && tag.name.eq_ignore_ascii_case(&name)) {
+        if world
+            .clockify
+            .tags
+            .iter()
+            .any(|tag| tag.workspace == workspace.id && tag.name.eq_ignore_ascii_case(&name))
+        {
             return Err(errors::name_taken("Tag", &name));
         }
-        let tag = Tag { id: world.object_id(), workspace: workspace.id, name, archived: false };
+        let tag = Tag {
+            id: world.object_id(),
+            workspace: workspace.id,
+            name,
+            archived: false,
+        };
         let json = tag_json(&tag);
         world.clockify.tags.push(tag);
         Ok(Reply::json(StatusCode::CREATED, &json))
@@ -35,9 +53,15 @@ pub(in crate::simulator) fn create_tag(world: &mut World, request: &Request) -> 
 pub(in crate::simulator) fn list_clients(world: &mut World, request: &Request) -> Reply {
     answer(scope(world, request).and_then(|(_, workspace)| {
         let all = &world.clockify.clients;
-        let clients = all.iter().filter(|client| client.workspace == workspace.id && name_fits(request, &client.name));
-        let clients = clients.filter(|client| request.query_flag("archived").is_none_or(|archived| archived == client.archived));
-        page(request, clients.map(client_json).collect())
+        let clients = all
+            .iter()
+            .filter(|client| client.workspace == workspace.id && name_fits(request, &client.name));
+        let clients = clients.filter(|client| {
+            request
+                .query_flag("archived")
+                .is_none_or(|archived| archived == client.archived)
+        });
+        page(request, clients.collect(), client_json)
     }))
 }
 
@@ -45,11 +69,18 @@ pub(in crate::simulator) fn list_clients(world: &mut World, request: &Request) -
 pub(in crate::simulator) fn create_client(world: &mut World, request: &Request) -> Reply {
     answer(scope(world, request).and_then(|(_, workspace)| {
         let name = new_name(&body(request)?, 1..=100)?;
-        let taken = |client: &Client| client.workspace == workspace.id && client.name.eq_ignore_ascii_case(&name);
+        let taken = |client: &Client| {
+            client.workspace == workspace.id && client.name.eq_ignore_ascii_case(&name)
+        };
         if world.clockify.clients.iter().any(taken) {
             return Err(errors::name_taken("Client", &name));
         }
-        let client = Client { id: world.object_id(), workspace: workspace.id, name, archived: false };
+        let client = Client {
+            id: world.object_id(),
+            workspace: workspace.id,
+            name,
+            archived: false,
+        };
         let json = client_json(&client);
         world.clockify.clients.push(client);
         Ok(Reply::json(StatusCode::CREATED, &json))

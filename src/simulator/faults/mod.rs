@@ -34,20 +34,34 @@ pub struct Active {
 
 impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { active: Vec::new(), next: 0, seed }
+        Self {
+            active: Vec::new(),
+            next: 0,
+            seed,
+        }
     }
 
     /// Puts a rule in force. Returns the id to remove it by.
     pub fn add(&mut self, rule: Rule) -> u64 {
         self.next += 1;
         let dice = StdRng::seed_from_u64(self.seed ^ self.next);
-        self.active.push(Active { id: self.next, rule, seen: 0, struck: 0, dice });
+        self.active.push(Active {
+            id: self.next,
+            rule,
+            seen: 0,
+            struck: 0,
+            dice,
+        });
         self.next
     }
 
     /// Puts all rules of a ready-made fault in force.
     pub fn apply(&mut self, fault: &Fault) -> Vec<u64> {
-        fault.rules.iter().map(|rule| self.add(rule.clone())).collect()
+        fault
+            .rules
+            .iter()
+            .map(|rule| self.add(rule.clone()))
+            .collect()
     }
 
     /// Puts a ready-made fault in force by name. `None` when the menu has no such fault.
@@ -88,7 +102,10 @@ impl Faults {
                 When::Nth(nth) => active.seen == nth,
                 When::Every(every) => every > 0 && active.seen.is_multiple_of(every),
                 When::Next(next) => active.seen <= next,
-                When::Probability(probability) => active.dice.random_bool(probability.clamp(0.0, 1.0)),
+                When::After(after) => active.seen > after,
+                When::Probability(probability) => {
+                    active.dice.random_bool(probability.clamp(0.0, 1.0))
+                }
             };
             if strikes && chosen.is_none() {
                 active.struck += 1;

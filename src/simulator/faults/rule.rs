@@ -25,8 +25,16 @@ fn unnamed() -> String {
 impl Rule {
     /// A rule for an endpoint (or a pattern of endpoints, as in [`Matcher::endpoint`]).
     pub fn on(endpoint: &str, when: When, effect: Effect) -> Self {
-        let matcher = Matcher { endpoint: Some(endpoint.to_owned()), ..Matcher::default() };
-        Self { name: unnamed(), matcher, when, effect }
+        let matcher = Matcher {
+            endpoint: Some(endpoint.to_owned()),
+            ..Matcher::default()
+        };
+        Self {
+            name: unnamed(),
+            matcher,
+            when,
+            effect,
+        }
     }
 
     /// The same rule under a name.
@@ -52,12 +60,21 @@ pub struct Matcher {
 
 impl Matcher {
     pub(crate) fn fits(&self, method: &Method, endpoint: &str, path: &str) -> bool {
-        let by_endpoint = self.endpoint.as_deref().is_none_or(|wanted| match wanted.strip_suffix('*') {
-            Some(prefix) => endpoint.starts_with(prefix),
-            None => endpoint == wanted,
-        });
-        let by_method = self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method.as_str()));
-        let by_path = self.path.as_ref().is_none_or(|pattern| pattern.is_match(path));
+        let by_endpoint =
+            self.endpoint
+                .as_deref()
+                .is_none_or(|wanted| match wanted.strip_suffix('*') {
+                    Some(prefix) => endpoint.starts_with(prefix),
+                    None => endpoint == wanted,
+                });
+        let by_method = self
+            .method
+            .as_deref()
+            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method.as_str()));
+        let by_path = self
+            .path
+            .as_ref()
+            .is_none_or(|pattern| pattern.is_match(path));
         by_endpoint && by_method && by_path
     }
 }
@@ -74,6 +91,8 @@ pub enum When {
     Every(u64),
     /// The first so many calls.
     Next(u64),
+    /// All but the first so many calls.
+    After(u64),
     /// Each call with this probability (0 to 1), by the simulator's seed.
     Probability(f64),
 }
@@ -158,15 +177,21 @@ mod pattern {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
-    pub fn serialize<S: Serializer>(value: &Option<Regex>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        value: &Option<Regex>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match value {
             Some(pattern) => serializer.serialize_some(pattern.as_str()),
             None => serializer.serialize_none(),
         }
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Regex>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Regex>, D::Error> {
         let text = Option::<String>::deserialize(deserializer)?;
-        text.map(|text| Regex::new(&text).map_err(D::Error::custom)).transpose()
+        text.map(|text| Regex::new(&text).map_err(D::Error::custom))
+            .transpose()
     }
 }

@@ -1,14 +1,15 @@
 //! Calendar v3: the list of calendars, events by window and one by one. Incremental lists are in `calendar_sync`.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
+use super::calendar_json::{event_json, ical_uid, instant};
 use super::{CALENDAR_LIST_SCOPES, EVENT_SCOPES, authorize, calendar_sync, errors};
 use crate::simulator::faults::Tweak;
 use crate::simulator::http::{Reply, Request};
 use crate::simulator::paging;
-use crate::simulator::world::{Calendar, Event, Person, When, World};
+use crate::simulator::world::{Calendar, Event, Person, World};
 
 const DEFAULT_PAGE: usize = 250;
 const MAX_PAGE: usize = 2500;
@@ -61,14 +62,13 @@ pub(in crate::simulator) fn list_events(world: &mut World, request: &Request) ->
             events.clear();
         }
         let zone = zone(request, calendar)?;
-        let items: Vec<Value> = events.into_iter().map(|event| event_json(event, calendar, &reader, zone)).collect();
         let size = page_size(request, DEFAULT_PAGE, MAX_PAGE)?;
-        let page = paging::page(request, items, size, world.google.revision).map_err(|_| bad_page_token())?;
+        let page = paging::page(request, events, size, world.google.revision).map_err(|_| bad_page_token())?;
         let mut body = json!({
             "kind": "calendar#events", "etag": etag(world), "summary": calendar.name, "description": "",
             "updated": instant(calendar.events.iter().map(|event| event.updated).max().unwrap_or(DateTime::UNIX_EPOCH)),
             "timeZone": zone.name(), "accessRole": "owner", "defaultReminders": [{"method": "popup", "minutes": 10}],
-            "items": page.items,
+            "items": page.items.into_iter().map(|event| event_json(event, calendar, &reader, zone)).collect::<Vec<_>>(),
         });
         match page.next {
             Some(next) => body["nextPageToken"] = json!(next),
@@ -85,9 +85,17 @@ pub(in crate::simulator) fn list_events(world: &mut World, request: &Request) ->
 pub(in crate::simulator) fn get_event(world: &mut World, request: &Request) -> Reply {
     answer(reader(world, request, &EVENT_SCOPES).and_then(|reader| {
         let calendar = find(world, request, &reader)?;
-        let event = calendar.events.iter().find(|event| event.id == request.param(1));
+        let event = calendar
+            .events
+            .iter()
+            .find(|event| event.id == request.param(1));
         let event = event.ok_or_else(errors::calendar_not_found)?;
-        Ok(Reply::ok(&event_json(event, calendar, &reader, zone(request, calendar)?)))
+        Ok(Reply::ok(&event_json(
+            event,
+            calendar,
+            &reader,
+            zone(request, calendar)?,
+        )))
     }))
 }
 
@@ -96,8 +104,17 @@ fn answer(result: Result<Reply, Reply>) -> Reply {
 }
 
 fn reader(world: &World, request: &Request, scopes: &[&str]) -> Result<Person, Reply> {
-    let grant = authorize(world, request, scopes, errors::calendar_unauthenticated, errors::calendar_missing_scope)?;
-    world.person(&grant.person).cloned().ok_or_else(errors::calendar_unauthenticated)
+    let grant = authorize(
+        world,
+        request,
+        scopes,
+        errors::calendar_unauthenticated,
+        errors::calendar_missing_scope,
+    )?;
+    world
+        .person(&grant.person)
+        .cloned()
+        .ok_or_else(errors::calendar_unauthenticated)
 }
 
 /// Group calendars are all mine.
@@ -106,9 +123,19 @@ fn belongs(world: &World, calendar: &Calendar, reader: &Person) -> bool {
 }
 
 fn find<'a>(world: &'a World, request: &Request, reader: &Person) -> Result<&'a Calendar, Reply> {
-    let id = if request.param(0) == "primary" { &reader.email } else { request.param(0) };
-    let calendar = world.google.calendars.iter().find(|calendar| calendar.id == id);
-    calendar.filter(|calendar| belongs(world, calendar, reader)).ok_or_else(errors::calendar_not_found)
+    let id = if request.param(0) == "primary" {
+        &reader.email
+    } else {
+        request.param(0)
+    };
+    let calendar = world
+        .google
+        .calendars
+        .iter()
+        .find(|calendar| calendar.id == id);
+    calendar
+        .filter(|calendar| belongs(world, calendar, reader))
+        .ok_or_else(errors::calendar_not_found)
 }
 
 /// Which events a list shows.
@@ -123,7 +150,8 @@ impl Selection {
         let single = request.query_flag("singleEvents") == Some(true);
         let is_master = !event.recurrence.is_empty();
         // Instances that look like the series prescribes are not listed beside their master.
-        let is_plain_instance = event.series.is_some() && event.original_start == Some(event.start) && !event.cancelled;
+        let is_plain_instance =
+            event.series.is_some() && event.original_start == Some(event.start) && !event.cancelled;
         if if single { is_master } else { is_plain_instance } {
             return false;
         }
@@ -155,14 +183,28 @@ impl Window {
             && min >= max
         {
             let message = "The specified time range is empty.";
-            return Err(errors::legacy(400, "calendar", "timeRangeEmpty", message, Some(("parameter", "timeMax"))));
+            return Err(errors::legacy(
+                400,
+                "calendar",
+                "timeRangeEmpty",
+                message,
+                Some(("parameter", "timeMax")),
+            ));
         }
         let updated_min = time(request, "updatedMin")?;
         if updated_min.is_some_and(|at| at < world.now() - UPDATED_MIN_REACH) {
             let message = "The requested minimum modification time lies too far in the past.";
-            return Err(errors::legacy(410, "calendar", "updatedMinTooLongAgo", message, Some(("parameter", "updatedMin"))));
+            return Err(errors::legacy(
+                410,
+                "calendar",
+                "updatedMinTooLongAgo",
+                message,
+                Some(("parameter", "updatedMin")),
+            ));
         }
-        if request.query("orderBy") == Some("startTime") && request.query_flag("singleEvents") != Some(true) {
+        if request.query("orderBy") == Some("startTime")
+            && request.query_flag("singleEvents") != Some(true)
+        {
             let message = "The requested ordering is not available for the particular query.";
             return Err(errors::calendar_invalid("orderBy", message));
         }
@@ -177,25 +219,39 @@ impl Window {
     }
 
     fn takes(&self, event: &Event, single: bool) -> bool {
-        let deleted_too = self.show_deleted || self.updated_min.is_some() || (!single && event.series.is_some());
+        let deleted_too =
+            self.show_deleted || self.updated_min.is_some() || (!single && event.series.is_some());
         let endless = !event.recurrence.is_empty();
         let text = |event: &Event| {
-            [&event.summary, &event.description].into_iter().flatten().any(|part| {
-                self.text.as_deref().is_none_or(|wanted| part.to_lowercase().contains(wanted))
-            })
+            [&event.summary, &event.description]
+                .into_iter()
+                .flatten()
+                .any(|part| {
+                    self.text
+                        .as_deref()
+                        .is_none_or(|wanted| part.to_lowercase().contains(wanted))
+                })
         };
         (!event.cancelled || deleted_too)
-            && self.min.is_none_or(|min| endless || event.end.instant() > min)
+            && self
+                .min
+                .is_none_or(|min| endless || event.end.instant() > min)
             && self.max.is_none_or(|max| event.start.instant() < max)
             && self.updated_min.is_none_or(|min| event.updated >= min)
             && (self.text.is_none() || text(event))
-            && self.ical_uid.as_ref().is_none_or(|uid| *uid == ical_uid(event))
+            && self
+                .ical_uid
+                .as_ref()
+                .is_none_or(|uid| *uid == ical_uid(event))
     }
 }
 
 fn time(request: &Request, parameter: &str) -> Result<Option<DateTime<Utc>>, Reply> {
-    let Some(text) = request.query(parameter) else { return Ok(None) };
-    let time = DateTime::parse_from_rfc3339(text).map_err(|_| errors::calendar_invalid(parameter, "Bad Request"))?;
+    let Some(text) = request.query(parameter) else {
+        return Ok(None);
+    };
+    let time = DateTime::parse_from_rfc3339(text)
+        .map_err(|_| errors::calendar_invalid(parameter, "Bad Request"))?;
     // Milliseconds may be given but are ignored.
     Ok(DateTime::from_timestamp(time.timestamp(), 0))
 }
@@ -214,91 +270,10 @@ fn bad_page_token() -> Reply {
 
 fn zone(request: &Request, calendar: &Calendar) -> Result<Tz, Reply> {
     let name = request.query("timeZone").unwrap_or(&calendar.zone);
-    name.parse().map_err(|_| errors::calendar_invalid("timeZone", "Invalid time zone."))
+    name.parse()
+        .map_err(|_| errors::calendar_invalid("timeZone", "Invalid time zone."))
 }
 
 fn etag(world: &World) -> String {
     format!("\"p{:015x}\"", world.google.revision)
-}
-
-fn ical_uid(event: &Event) -> String {
-    format!("{}@google.com", event.series.as_ref().unwrap_or(&event.id))
-}
-
-fn instant(at: DateTime<Utc>) -> Value {
-    json!(at.to_rfc3339_opts(SecondsFormat::Millis, true))
-}
-
-fn point(when: When, zone: Tz) -> Value {
-    match when {
-        When::Day(day) => json!({"date": day.to_string()}),
-        When::At(at) => {
-            let local = at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, true);
-            json!({"dateTime": local, "timeZone": zone.name()})
-        }
-    }
-}
-
-fn event_json(event: &Event, calendar: &Calendar, reader: &Person, zone: Tz) -> Value {
-    let mut json = json!({"kind": "calendar#event", "etag": format!("\"{:016}\"", event.revision), "id": event.id});
-    if let Some(series) = &event.series {
-        json["recurringEventId"] = json!(series);
-        json["originalStartTime"] = point(event.original_start.unwrap_or(event.start), zone);
-    }
-    if event.cancelled {
-        json["status"] = json!("cancelled");
-        return json;
-    }
-    let organizer = if event.organizer.is_empty() { &calendar.id } else { &event.organizer };
-    let person = |email: &str| {
-        let mut person = json!({"email": email});
-        if email == reader.email {
-            person["self"] = json!(true);
-        }
-        person
-    };
-    let parts = json!({
-        "status": "confirmed", "htmlLink": format!("https://www.google.com/calendar/event?eid={}", event.id),
-        "created": instant(event.created), "updated": instant(event.updated),
-        "creator": person(organizer), "organizer": person(organizer),
-        "start": point(event.start, zone), "end": point(event.end, zone),
-        "iCalUID": ical_uid(event), "sequence": 0, "reminders": {"useDefault": true},
-        "eventType": event.event_type.as_deref().unwrap_or("default"),
-    });
-    if let (Value::Object(json), Value::Object(parts)) = (&mut json, parts) {
-        json.extend(parts);
-    }
-    let optional = [("summary", &event.summary), ("description", &event.description), ("visibility", &event.visibility)];
-    for (key, value) in optional {
-        if let Some(value) = value {
-            json[key] = json!(value);
-        }
-    }
-    if !event.recurrence.is_empty() {
-        json["recurrence"] = json!(event.recurrence);
-    }
-    if !event.attendees.is_empty() {
-        let attendees = event.attendees.iter().map(|attendee| {
-            let mut item = person(&attendee.email);
-            item["responseStatus"] = json!(attendee.response);
-            if attendee.email == *organizer {
-                item["organizer"] = json!(true);
-            }
-            if attendee.resource {
-                item["resource"] = json!(true);
-            }
-            item
-        });
-        json["attendees"] = attendees.collect();
-    }
-    if let Some(code) = &event.code {
-        let link = format!("https://meet.google.com/{code}");
-        json["hangoutLink"] = json!(link);
-        json["conferenceData"] = json!({
-            "conferenceId": code,
-            "conferenceSolution": {"key": {"type": "hangoutsMeet"}, "name": "Google Meet"},
-            "entryPoints": [{"entryPointType": "video", "uri": link, "label": format!("meet.google.com/{code}")}],
-        });
-    }
-    json
 }

@@ -84,14 +84,18 @@ impl Filter {
 
     /// Whether an item passes, given a way to look up its fields.
     pub fn holds<'a>(&self, field: impl Fn(&str) -> Field<'a>) -> bool {
-        self.0.iter().all(|condition| match (&condition.test, field(condition.field)) {
-            (Test::IsNull, Field::Time(time)) => time.is_none(),
-            (Test::IsNull, Field::Text(text)) => text.is_empty(),
-            (Test::Text(wanted), Field::Text(text)) => wanted == text,
-            // A time that is not there yet compares with nothing.
-            (Test::Time(operator, bound), Field::Time(time)) => time.is_some_and(|time| operator.compares(time, *bound)),
-            _ => false,
-        })
+        self.0.iter().all(
+            |condition| match (&condition.test, field(condition.field)) {
+                (Test::IsNull, Field::Time(time)) => time.is_none(),
+                (Test::IsNull, Field::Text(text)) => text.is_empty(),
+                (Test::Text(wanted), Field::Text(text)) => wanted == text,
+                // A time that is not there yet compares with nothing.
+                (Test::Time(operator, bound), Field::Time(time)) => {
+                    time.is_some_and(|time| operator.compares(time, *bound))
+                }
+                _ => false,
+            },
+        )
     }
 
     /// Whether any condition is about this field.
@@ -119,15 +123,23 @@ fn condition(scanner: &mut Scanner<'_>, fields: Fields) -> Result<Condition, Ref
     };
     if scanner.try_keyword("IS") {
         scanner.keyword("NULL")?;
-        return Ok(Condition { field, test: Test::IsNull });
+        return Ok(Condition {
+            field,
+            test: Test::IsNull,
+        });
     }
     let operator = scanner.operator()?;
     let value = scanner.string()?;
     let test = match (kind, operator) {
         (Kind::Text, Operator::Equal) => Test::Text(value),
-        (Kind::Text, _) => return Err(Refused(format!("field \"{field}\" supports only =, not an order"))),
+        (Kind::Text, _) => {
+            return Err(Refused(format!(
+                "field \"{field}\" supports only =, not an order"
+            )));
+        }
         (Kind::Time, operator) => {
-            let time = DateTime::parse_from_rfc3339(&value).map_err(|_| Refused(format!("\"{value}\" is not a timestamp")))?;
+            let time = DateTime::parse_from_rfc3339(&value)
+                .map_err(|_| Refused(format!("\"{value}\" is not a timestamp")))?;
             Test::Time(operator, time.to_utc())
         }
     };
@@ -152,7 +164,10 @@ impl Scanner<'_> {
     /// Letters, digits, `_` and `.`; empty when something else comes.
     fn word(&mut self) -> String {
         self.blanks();
-        let end = self.rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
+            .unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         word.to_owned()
@@ -168,7 +183,11 @@ impl Scanner<'_> {
     }
 
     fn keyword(&mut self, keyword: &str) -> Result<(), Refused> {
-        if self.try_keyword(keyword) { Ok(()) } else { Err(Refused(format!("expected {keyword} in filter"))) }
+        if self.try_keyword(keyword) {
+            Ok(())
+        } else {
+            Err(Refused(format!("expected {keyword} in filter")))
+        }
     }
 
     fn operator(&mut self) -> Result<Operator, Refused> {
@@ -193,7 +212,11 @@ impl Scanner<'_> {
     fn string(&mut self) -> Result<String, Refused> {
         self.blanks();
         let unclosed = || Refused("expected a quoted string in filter".to_owned());
-        let mut letters = self.rest.strip_prefix('"').ok_or_else(unclosed)?.char_indices();
+        let mut letters = self
+            .rest
+            .strip_prefix('"')
+            .ok_or_else(unclosed)?
+            .char_indices();
         let mut value = String::new();
         while let Some((at, letter)) = letters.next() {
             match letter {
@@ -217,7 +240,11 @@ mod tests {
 
     use super::*;
 
-    const FIELDS: Fields = &[("space.meeting_code", Kind::Text), ("start_time", Kind::Time), ("end_time", Kind::Time)];
+    const FIELDS: Fields = &[
+        ("space.meeting_code", Kind::Text),
+        ("start_time", Kind::Time),
+        ("end_time", Kind::Time),
+    ];
 
     fn parse(text: &str) -> Result<Filter, Refused> {
         Filter::parse(text, FIELDS)
@@ -264,7 +291,8 @@ mod tests {
         let open = |_: &str| Field::Time(None);
         assert!(parse("end_time IS NULL").expect("valid").holds(open));
         for operator in ["=", "<", ">", "<=", ">="] {
-            let filter = parse(&format!("end_time {operator} \"2024-01-01T00:00:00Z\"")).expect("valid");
+            let filter =
+                parse(&format!("end_time {operator} \"2024-01-01T00:00:00Z\"")).expect("valid");
             assert!(!filter.holds(open), "{operator}");
         }
     }

@@ -31,13 +31,20 @@ pub(super) fn participant_name(conference: &Conference, participant: &Participan
     format!("{}/participants/{}", conference.name(), participant.id)
 }
 
-pub(super) fn participant(world: &World, conference: &Conference, participant: &Participant) -> Value {
+pub(super) fn participant(
+    world: &World,
+    conference: &Conference,
+    participant: &Participant,
+) -> Value {
     let mut object = json!({"name": participant_name(conference, participant)});
     put(&mut object, "earliestStartTime", participant.earliest());
     put(&mut object, "latestEndTime", participant.latest());
     match &participant.who {
         Who::SignedIn(id) => {
-            let name = world.person(id).map(|person| person.name.as_str()).unwrap_or_default();
+            let name = world
+                .person(id)
+                .map(|person| person.name.as_str())
+                .unwrap_or_default();
             object["signedinUser"] = json!({"user": format!("users/{id}"), "displayName": name});
         }
         Who::Anonymous(name) => object["anonymousUser"] = json!({ "displayName": name }),
@@ -46,7 +53,11 @@ pub(super) fn participant(world: &World, conference: &Conference, participant: &
     object
 }
 
-pub(super) fn session(conference: &Conference, participant: &Participant, session: &Session) -> Value {
+pub(super) fn session(
+    conference: &Conference,
+    participant: &Participant,
+    session: &Session,
+) -> Value {
     let parent = participant_name(conference, participant);
     let mut object = json!({
         "name": format!("{parent}/participantSessions/{}", session.id),
@@ -66,8 +77,14 @@ pub(super) fn space(world: &World, space: &Space, reader: &str) -> Value {
     if space.owner == reader {
         object["config"] = json!({"accessType": "TRUSTED", "entryPointAccess": "ALL"});
     }
-    let running = world.google.conferences.iter().find(|conference| conference.space == space.id && conference.end.is_none());
-    if let Some(conference) = running.filter(|conference| space.owner == reader || conference.attended_by(reader)) {
+    let running = world
+        .google
+        .conferences
+        .iter()
+        .find(|conference| conference.space == space.id && conference.end.is_none());
+    if let Some(conference) =
+        running.filter(|conference| space.owner == reader || conference.attended_by(reader))
+    {
         object["activeConference"] = json!({"conferenceRecord": conference.name()});
     }
     object

@@ -1,6 +1,7 @@
 //! The fake Google services.
 
 pub(super) mod calendar;
+mod calendar_json;
 mod calendar_sync;
 pub(super) mod errors;
 pub(super) mod meet;
@@ -13,8 +14,10 @@ use super::http::{Reply, Request};
 use super::world::{Grant, World};
 
 /// Reads conference records, participants, sessions and spaces.
-pub(super) const MEET_SCOPES: [&str; 2] =
-    ["https://www.googleapis.com/auth/meetings.space.readonly", "https://www.googleapis.com/auth/meetings.space.created"];
+pub(super) const MEET_SCOPES: [&str; 2] = [
+    "https://www.googleapis.com/auth/meetings.space.readonly",
+    "https://www.googleapis.com/auth/meetings.space.created",
+];
 /// Reads events.
 pub(super) const EVENT_SCOPES: [&str; 4] = [
     "https://www.googleapis.com/auth/calendar.events.readonly",
@@ -48,8 +51,14 @@ fn authorize<'a>(
     unauthenticated: fn() -> Reply,
     forbidden: impl FnOnce() -> Reply,
 ) -> Result<&'a Grant, Reply> {
-    let grant = access_token(request).and_then(|token| world.grant_of_access_token(token)).ok_or_else(unauthenticated)?;
-    if grant.scopes.iter().any(|scope| scopes.contains(&scope.as_str())) {
+    let grant = access_token(request)
+        .and_then(|token| world.grant_of_access_token(token))
+        .ok_or_else(unauthenticated)?;
+    if grant
+        .scopes
+        .iter()
+        .any(|scope| scopes.contains(&scope.as_str()))
+    {
         Ok(grant)
     } else {
         Err(forbidden())

@@ -22,24 +22,47 @@ const MAX_REFRESH_TOKENS: usize = 100;
 /// and `_page=1` in the query, a page is shown instead whose link does the same.
 pub(in crate::simulator) fn authorize(world: &mut World, request: &Request) -> Reply {
     if request.query("client_id") != Some(CLIENT_ID) {
-        return page(StatusCode::UNAUTHORIZED, "Error 401: invalid_client", "The OAuth client was not found.");
+        return page(
+            StatusCode::UNAUTHORIZED,
+            "Error 401: invalid_client",
+            "The OAuth client was not found.",
+        );
     }
     let Some(mut redirect) = request.query("redirect_uri").and_then(loopback) else {
-        return page(StatusCode::BAD_REQUEST, "Error 400: redirect_uri_mismatch", "Only loopback addresses are registered.");
+        return page(
+            StatusCode::BAD_REQUEST,
+            "Error 400: redirect_uri_mismatch",
+            "Only loopback addresses are registered.",
+        );
     };
     if request.query("response_type") != Some("code") {
-        return page(StatusCode::BAD_REQUEST, "Error 400: invalid_request", "response_type must be code.");
+        return page(
+            StatusCode::BAD_REQUEST,
+            "Error 400: invalid_request",
+            "response_type must be code.",
+        );
     }
-    let mut scopes: Vec<String> = request.query("scope").unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+    let mut scopes: Vec<String> = request
+        .query("scope")
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
     if scopes.is_empty() {
-        return page(StatusCode::BAD_REQUEST, "Error 400: invalid_request", "Missing required parameter: scope.");
+        return page(
+            StatusCode::BAD_REQUEST,
+            "Error 400: invalid_request",
+            "Missing required parameter: scope.",
+        );
     }
     if request.query("_page") == Some("1") {
         return consent_page(request);
     }
     let state = request.query("state").map(str::to_owned);
     if request.tweak == Some(Tweak::AccessDenied) {
-        redirect.query_pairs_mut().append_pair("error", "access_denied");
+        redirect
+            .query_pairs_mut()
+            .append_pair("error", "access_denied");
         append(&mut redirect, "state", state.as_deref());
         return found(&redirect);
     }
@@ -54,11 +77,25 @@ pub(in crate::simulator) fn authorize(world: &mut World, request: &Request) -> R
     let me = world.me();
     let person = request
         .query("login_hint")
-        .and_then(|hint| world.google.people.iter().find(|person| person.email == hint || person.id == hint).cloned())
+        .and_then(|hint| {
+            world
+                .google
+                .people
+                .iter()
+                .find(|person| person.email == hint || person.id == hint)
+                .cloned()
+        })
         .unwrap_or(me);
     // Without asking for consent again, a person who consented before gives no second refresh token.
-    let first = !world.google.grants.iter().any(|grant| grant.person == person.id && grant.refresh_token.is_some());
-    let consented = first || request.query("prompt").is_some_and(|prompt| prompt.split(' ').any(|word| word == "consent"));
+    let first = !world
+        .google
+        .grants
+        .iter()
+        .any(|grant| grant.person == person.id && grant.refresh_token.is_some());
+    let consented = first
+        || request
+            .query("prompt")
+            .is_some_and(|prompt| prompt.split(' ').any(|word| word == "consent"));
     let code = world.new_code();
     let consent = Consent {
         code: code.clone(),
@@ -71,14 +108,22 @@ pub(in crate::simulator) fn authorize(world: &mut World, request: &Request) -> R
     };
     world.google.consents.push(consent);
     append(&mut redirect, "state", state.as_deref());
-    redirect.query_pairs_mut().append_pair("code", &code).append_pair("scope", &scopes.join(" "));
+    redirect
+        .query_pairs_mut()
+        .append_pair("code", &code)
+        .append_pair("scope", &scopes.join(" "));
     found(&redirect)
 }
 
 /// `POST /token`.
 pub(in crate::simulator) fn token(world: &mut World, request: &Request) -> Reply {
     let form = request.form();
-    let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).unwrap_or_default();
+    let field = |name: &str| {
+        form.iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .unwrap_or_default()
+    };
     let basic = request.basic();
     let (id, secret) = match &basic {
         Some((id, secret)) => (id.as_str(), secret.as_str()),
@@ -92,14 +137,34 @@ pub(in crate::simulator) fn token(world: &mut World, request: &Request) -> Reply
         return error(401, "invalid_client", "Unauthorized");
     }
     match field("grant_type") {
-        "authorization_code" => exchange(world, request, field("code"), field("redirect_uri"), field("code_verifier")),
+        "authorization_code" => exchange(
+            world,
+            request,
+            field("code"),
+            field("redirect_uri"),
+            field("code_verifier"),
+        ),
         "refresh_token" => refresh(world, request, field("refresh_token"), field("scope")),
-        "" => error(400, "invalid_request", "Missing required parameter: grant_type"),
-        other => error(400, "unsupported_grant_type", &format!("Invalid grant_type: {other}")),
+        "" => error(
+            400,
+            "invalid_request",
+            "Missing required parameter: grant_type",
+        ),
+        other => error(
+            400,
+            "unsupported_grant_type",
+            &format!("Invalid grant_type: {other}"),
+        ),
     }
 }
 
-fn exchange(world: &mut World, request: &Request, code: &str, redirect_uri: &str, verifier: &str) -> Reply {
+fn exchange(
+    world: &mut World,
+    request: &Request,
+    code: &str,
+    redirect_uri: &str,
+    verifier: &str,
+) -> Reply {
     let now = world.now();
     let consents = &mut world.google.consents;
     let Some(at) = consents.iter().position(|consent| consent.code == code) else {
@@ -115,10 +180,20 @@ fn exchange(world: &mut World, request: &Request, code: &str, redirect_uri: &str
     }
     match &consent.challenge {
         Some(challenge) if !challenge.is_met_by(verifier) => {
-            let description = if verifier.is_empty() { "Missing code verifier." } else { "Invalid code verifier." };
+            let description = if verifier.is_empty() {
+                "Missing code verifier."
+            } else {
+                "Invalid code verifier."
+            };
             return error(400, "invalid_grant", description);
         }
-        None if !verifier.is_empty() => return error(400, "invalid_grant", "code_verifier or verifier is not needed."),
+        None if !verifier.is_empty() => {
+            return error(
+                400,
+                "invalid_grant",
+                "code_verifier or verifier is not needed.",
+            );
+        }
         _ => {}
     }
     let offline = consent.offline && request.tweak != Some(Tweak::NoRefreshToken);
@@ -131,7 +206,10 @@ fn exchange(world: &mut World, request: &Request, code: &str, redirect_uri: &str
         body.insert("refresh_token".to_owned(), json!(token));
     }
     if openid {
-        body.insert("id_token".to_owned(), json!(id_token(world, &consent.person)));
+        body.insert(
+            "id_token".to_owned(),
+            json!(id_token(world, &consent.person)),
+        );
     }
     Reply::ok(&Value::Object(body))
 }
@@ -142,7 +220,12 @@ fn refresh(world: &mut World, request: &Request, refresh_token: &str, scope: &st
         return error(400, "invalid_grant", "Token has been expired or revoked.");
     };
     let asked: Vec<&str> = scope.split_whitespace().collect();
-    if asked.iter().any(|scope| !world.google.grants[grant].scopes.iter().any(|granted| granted == scope)) {
+    if asked.iter().any(|scope| {
+        !world.google.grants[grant]
+            .scopes
+            .iter()
+            .any(|granted| granted == scope)
+    }) {
         return error(400, "invalid_scope", "Bad Request");
     }
     let mut body = access(world, grant, (!asked.is_empty()).then(|| asked.join(" ")));
@@ -172,7 +255,13 @@ fn access(world: &mut World, grant: usize, scope: Option<String>) -> Map<String,
 
 fn drop_oldest(world: &mut World, person: &str) {
     let holds = |grant: &super::Grant| grant.person == person && grant.refresh_token.is_some();
-    if world.google.grants.iter().filter(|grant| holds(grant)).count() > MAX_REFRESH_TOKENS
+    if world
+        .google
+        .grants
+        .iter()
+        .filter(|grant| holds(grant))
+        .count()
+        > MAX_REFRESH_TOKENS
         && let Some(oldest) = world.google.grants.iter().position(holds)
     {
         world.google.grants.remove(oldest);
@@ -182,10 +271,14 @@ fn drop_oldest(world: &mut World, person: &str) {
 /// `POST /revoke`: an access or refresh token in the query or the form; all tokens of its grant die.
 pub(in crate::simulator) fn revoke(world: &mut World, request: &Request) -> Reply {
     let form = request.form();
-    let from_form = form.iter().find(|(name, _)| name == "token").map(|(_, value)| value.as_str());
+    let from_form = form
+        .iter()
+        .find(|(name, _)| name == "token")
+        .map(|(_, value)| value.as_str());
     let token = request.query("token").or(from_form).unwrap_or_default();
     let holds = |grant: &super::Grant| {
-        grant.refresh_token.as_deref() == Some(token) || grant.access_tokens.iter().any(|(known, _)| known == token)
+        grant.refresh_token.as_deref() == Some(token)
+            || grant.access_tokens.iter().any(|(known, _)| known == token)
     };
     let Some(grant) = world.google.grants.iter().position(holds) else {
         return error(400, "invalid_token", "Token expired or revoked");
@@ -203,7 +296,11 @@ fn id_token(world: &World, person: &str) -> String {
         "email": email, "email_verified": true, "iat": now, "exp": now + 3600,
     });
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}.c2ln", part(&json!({"alg": "RS256", "kid": "simulator", "typ": "JWT"})), part(&claims))
+    format!(
+        "{}.{}.c2ln",
+        part(&json!({"alg": "RS256", "kid": "simulator", "typ": "JWT"})),
+        part(&claims)
+    )
 }
 
 impl Challenge {
@@ -242,9 +339,18 @@ fn consent_page(request: &Request) -> Reply {
     query.extend_pairs(request.query.iter().filter(|(name, _)| name != "_page"));
     // Form encoding leaves nothing that could end the attribute but the ampersand, which HTML wants escaped.
     let link = format!("{}?{}", request.path, query.finish().replace('&', "&amp;"));
-    page(StatusCode::OK, "Sign in with the simulated Google", &format!("<a id=\"allow\" href=\"{link}\">Allow</a>"))
+    page(
+        StatusCode::OK,
+        "Sign in with the simulated Google",
+        &format!("<a id=\"allow\" href=\"{link}\">Allow</a>"),
+    )
 }
 
 fn page(status: StatusCode, title: &str, body: &str) -> Reply {
-    Reply::html(status, format!("<!DOCTYPE html>\n<html lang=en><title>{title}</title><h1>{title}</h1><p>{body}</p>"))
+    Reply::html(
+        status,
+        format!(
+            "<!DOCTYPE html>\n<html lang=en><title>{title}</title><h1>{title}</h1><p>{body}</p>"
+        ),
+    )
 }

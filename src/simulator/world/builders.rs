@@ -55,7 +55,10 @@ pub struct Made {
 impl Meeting {
     /// A meeting with both ends that I organise and attend alone.
     pub fn between(start: DateTime<Utc>, end: DateTime<Utc>) -> Self {
-        Self { end: Some(end), ..Self::running(start) }
+        Self {
+            end: Some(end),
+            ..Self::running(start)
+        }
     }
 
     /// A meeting that still goes on, with me in it.
@@ -97,8 +100,16 @@ impl Meeting {
 
     /// With these sessions of mine; none means that I was not there. A session without end goes on.
     #[must_use]
-    pub fn my_sessions(mut self, sessions: impl IntoIterator<Item = (DateTime<Utc>, Option<DateTime<Utc>>)>) -> Self {
-        self.my_sessions = Some(sessions.into_iter().map(|(start, end)| Span { start, end }).collect());
+    pub fn my_sessions(
+        mut self,
+        sessions: impl IntoIterator<Item = (DateTime<Utc>, Option<DateTime<Utc>>)>,
+    ) -> Self {
+        self.my_sessions = Some(
+            sessions
+                .into_iter()
+                .map(|(start, end)| Span { start, end })
+                .collect(),
+        );
         self
     }
 
@@ -112,7 +123,10 @@ impl Meeting {
     /// With one more participant there from start to end.
     #[must_use]
     pub fn with(mut self, who: Who) -> Self {
-        let span = Span { start: self.start, end: self.end };
+        let span = Span {
+            start: self.start,
+            end: self.end,
+        };
         self.participants.push((who, vec![span]));
         self
     }
@@ -137,11 +151,20 @@ impl World {
     pub fn add_meeting(&mut self, meeting: Meeting) -> Made {
         let me = self.me();
         let organizer = meeting.organizer.clone().unwrap_or_else(|| me.id.clone());
-        let space = meeting.space.clone().unwrap_or_else(|| self.add_space(&organizer));
-        let code = self.space(&space).map(|space| space.code.clone()).unwrap_or_default();
+        let space = meeting
+            .space
+            .clone()
+            .unwrap_or_else(|| self.add_space(&organizer));
+        let code = self
+            .space(&space)
+            .map(|space| space.code.clone())
+            .unwrap_or_default();
         let id = meeting.id.clone().unwrap_or_else(|| self.record_id());
 
-        let whole = Span { start: meeting.start, end: meeting.end };
+        let whole = Span {
+            start: meeting.start,
+            end: meeting.end,
+        };
         let mine = meeting.my_sessions.clone().unwrap_or_else(|| vec![whole]);
         let mut participants = Vec::new();
         if !mine.is_empty() {
@@ -154,7 +177,13 @@ impl World {
             if let Some(end) = meeting.end {
                 start = start.min(end - TimeDelta::seconds(1));
             }
-            participants.push(self.participant(who, &[Span { start, end: meeting.end }]));
+            participants.push(self.participant(
+                who,
+                &[Span {
+                    start,
+                    end: meeting.end,
+                }],
+            ));
         }
         for (who, spans) in &meeting.participants {
             let participant = self.participant(who.clone(), spans);
@@ -162,17 +191,32 @@ impl World {
         }
 
         let event = meeting.title.as_ref().and_then(|title| {
-            let end = meeting.end.unwrap_or(meeting.start + TimeDelta::minutes(30));
-            let mut event = Event::between(full_minute(meeting.start), full_minute(end + TimeDelta::seconds(59)));
+            let end = meeting
+                .end
+                .unwrap_or(meeting.start + TimeDelta::minutes(30));
+            let mut event = Event::between(
+                full_minute(meeting.start),
+                full_minute(end + TimeDelta::seconds(59)),
+            );
             event.summary = Some(title.clone());
             event.code = Some(code.clone());
-            event.organizer = self.person(&organizer).map(|person| person.email.clone()).unwrap_or_default();
-            let answer = if meeting.declined { "declined" } else { "accepted" };
+            event.organizer = self
+                .person(&organizer)
+                .map(|person| person.email.clone())
+                .unwrap_or_default();
+            let answer = if meeting.declined {
+                "declined"
+            } else {
+                "accepted"
+            };
             event.attendees = vec![Attendee::new(&me.email, answer)];
             for participant in &participants {
                 match &participant.who {
                     Who::SignedIn(id) if *id != me.id => {
-                        event.attendees.extend(self.person(id).map(|person| Attendee::new(&person.email, "accepted")));
+                        event.attendees.extend(
+                            self.person(id)
+                                .map(|person| Attendee::new(&person.email, "accepted")),
+                        );
                     }
                     _ => {}
                 }
@@ -192,13 +236,20 @@ impl World {
             participants,
             expired: false,
         });
-        Made { record, space, code, event }
+        Made {
+            record,
+            space,
+            code,
+            event,
+        }
     }
 
     /// Lets somebody into a meeting. False when there is no such record.
     pub fn join(&mut self, record: &str, who: Who, spans: &[Span]) -> bool {
         let participant = self.participant(who, spans);
-        self.conference(record).map(|conference| conference.participants.push(participant)).is_some()
+        self.conference(record)
+            .map(|conference| conference.participants.push(participant))
+            .is_some()
     }
 
     /// A participant with one session for each span.
@@ -207,7 +258,11 @@ impl World {
         let id = format!("{}{serial:05}", self.random_text("0123456789", 16));
         let sessions = spans
             .iter()
-            .map(|span| Session { id: self.next_serial().to_string(), start: span.start, end: span.end })
+            .map(|span| Session {
+                id: self.next_serial().to_string(),
+                start: span.start,
+                end: span.end,
+            })
             .collect();
         Participant { id, who, sessions }
     }
@@ -216,14 +271,24 @@ impl World {
     pub(crate) fn colleague(&mut self, number: usize) -> String {
         while self.google.people.len() < number + 2 {
             let next = self.google.people.len();
-            self.add_person(&format!("Colleague {next}"), &format!("colleague{next}@example.com"));
+            self.add_person(
+                &format!("Colleague {next}"),
+                &format!("colleague{next}@example.com"),
+            );
         }
         self.google.people[number + 1].id.clone()
     }
 
     pub(crate) fn record_id(&mut self) -> String {
         let mut part = |length| self.random_text("0123456789abcdef", length);
-        format!("{}-{}-{}-{}-{}", part(8), part(4), part(4), part(4), part(12))
+        format!(
+            "{}-{}-{}-{}-{}",
+            part(8),
+            part(4),
+            part(4),
+            part(4),
+            part(12)
+        )
     }
 }
 

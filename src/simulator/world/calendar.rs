@@ -20,7 +20,12 @@ pub struct Calendar {
 impl Calendar {
     /// The empty primary calendar of an address.
     pub(crate) fn of(email: &str) -> Self {
-        Self { id: email.to_owned(), name: email.to_owned(), zone: "Europe/Zurich".to_owned(), events: Vec::new() }
+        Self {
+            id: email.to_owned(),
+            name: email.to_owned(),
+            zone: "Europe/Zurich".to_owned(),
+            events: Vec::new(),
+        }
     }
 }
 
@@ -51,9 +56,9 @@ pub struct Event {
     pub recurrence: Vec<String>,
     pub created: DateTime<Utc>,
     pub updated: DateTime<Utc>,
-    /// The calendar's revision at the last change.
+    /// The calendars' revision at the last change; filled in by the world.
     #[serde(skip)]
-    pub(crate) revision: u64,
+    pub revision: u64,
 }
 
 impl Default for Event {
@@ -119,21 +124,38 @@ pub struct Attendee {
 impl Attendee {
     /// An invited person with an answer.
     pub fn new(email: &str, response: &str) -> Self {
-        Self { email: email.to_owned(), response: response.to_owned(), resource: false }
+        Self {
+            email: email.to_owned(),
+            response: response.to_owned(),
+            resource: false,
+        }
     }
 }
 
 impl World {
     /// The calendar with this id; `primary` is mine.
     pub fn calendar(&mut self, id: &str) -> Option<&mut Calendar> {
-        let id = if id == "primary" { self.me().email } else { id.to_owned() };
-        self.google.calendars.iter_mut().find(|calendar| calendar.id == id)
+        let id = if id == "primary" {
+            self.me().email
+        } else {
+            id.to_owned()
+        };
+        self.google
+            .calendars
+            .iter_mut()
+            .find(|calendar| calendar.id == id)
     }
 
     /// Adds a further calendar of mine; returns its id.
     pub fn add_calendar(&mut self, name: &str) -> String {
-        let id = format!("c_{}@group.calendar.google.com", self.random_text("0123456789abcdef", 24));
-        let calendar = Calendar { name: name.to_owned(), ..Calendar::of(&id) };
+        let id = format!(
+            "c_{}@group.calendar.google.com",
+            self.random_text("0123456789abcdef", 24)
+        );
+        let calendar = Calendar {
+            name: name.to_owned(),
+            ..Calendar::of(&id)
+        };
         self.google.calendars.push(calendar);
         id
     }
@@ -152,11 +174,20 @@ impl World {
     }
 
     /// Changes an event as its owner would; lists by sync token show it. False when there is no such event.
-    pub fn edit_event(&mut self, calendar: &str, id: &str, change: impl FnOnce(&mut Event)) -> bool {
+    pub fn edit_event(
+        &mut self,
+        calendar: &str,
+        id: &str,
+        change: impl FnOnce(&mut Event),
+    ) -> bool {
         let now = self.now();
         let revision = self.next_revision();
-        let Some(calendar) = self.calendar(calendar) else { return false };
-        let Some(event) = calendar.events.iter_mut().find(|event| event.id == id) else { return false };
+        let Some(calendar) = self.calendar(calendar) else {
+            return false;
+        };
+        let Some(event) = calendar.events.iter_mut().find(|event| event.id == id) else {
+            return false;
+        };
         change(event);
         event.updated = now;
         event.revision = revision;

@@ -138,11 +138,21 @@ pub struct NewEntry {
 impl World {
     /// The first Clockify user.
     pub fn clockify_me(&self) -> ClockifyUser {
-        self.clockify.users.first().cloned().expect("every world is founded with one Clockify user")
+        self.clockify
+            .users
+            .first()
+            .cloned()
+            .expect("every world is founded with one Clockify user")
     }
 
     /// Adds a user with the given zone to a workspace (all of the others' workspaces when `None`); returns the user.
-    pub fn add_clockify_user(&mut self, name: &str, email: &str, zone: &str, workspace: &str) -> ClockifyUser {
+    pub fn add_clockify_user(
+        &mut self,
+        name: &str,
+        email: &str,
+        zone: &str,
+        workspace: &str,
+    ) -> ClockifyUser {
         let id = self.object_id();
         let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let api_key = format!("composed{}", self.random_text(letters, 40));
@@ -201,7 +211,12 @@ impl World {
     /// Adds a task to a project; returns its id.
     pub fn add_task(&mut self, project: &str, name: &str) -> String {
         let id = self.object_id();
-        self.clockify.tasks.push(Task { id: id.clone(), project: project.to_owned(), name: name.to_owned(), done: false });
+        self.clockify.tasks.push(Task {
+            id: id.clone(),
+            project: project.to_owned(),
+            name: name.to_owned(),
+            done: false,
+        });
         id
     }
 
@@ -209,7 +224,12 @@ impl World {
     pub fn add_tag(&mut self, name: &str) -> String {
         let workspace = self.clockify_me().active_workspace;
         let id = self.object_id();
-        self.clockify.tags.push(Tag { id: id.clone(), workspace, name: name.to_owned(), archived: false });
+        self.clockify.tags.push(Tag {
+            id: id.clone(),
+            workspace,
+            name: name.to_owned(),
+            archived: false,
+        });
         id
     }
 
@@ -217,7 +237,12 @@ impl World {
     pub fn add_client(&mut self, name: &str) -> String {
         let workspace = self.clockify_me().active_workspace;
         let id = self.object_id();
-        self.clockify.clients.push(Client { id: id.clone(), workspace, name: name.to_owned(), archived: false });
+        self.clockify.clients.push(Client {
+            id: id.clone(),
+            workspace,
+            name: name.to_owned(),
+            archived: false,
+        });
         id
     }
 
@@ -225,7 +250,12 @@ impl World {
     pub fn add_custom_field(&mut self, name: &str, kind: &str) -> String {
         let workspace = self.clockify_me().active_workspace;
         let id = self.object_id();
-        self.clockify.custom_fields.push(CustomField { id: id.clone(), workspace, name: name.to_owned(), kind: kind.to_owned() });
+        self.clockify.custom_fields.push(CustomField {
+            id: id.clone(),
+            workspace,
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+        });
         id
     }
 
@@ -239,7 +269,10 @@ impl World {
             workspace: me.active_workspace,
             user: me.id,
             description: entry.description,
-            span: Span { start: whole_second(entry.start), end: entry.end.map(whole_second) },
+            span: Span {
+                start: whole_second(entry.start),
+                end: entry.end.map(whole_second),
+            },
             billable: false,
             project: entry.project,
             task: None,
@@ -259,7 +292,13 @@ impl World {
             let start = now - chrono::TimeDelta::minutes(20) * (number + 1);
             let description = format!("Own work {number}");
             let end = Some(start + chrono::TimeDelta::minutes(10));
-            self.add_entry(NewEntry { start, end, description, project: None, tags: Vec::new() });
+            self.add_entry(NewEntry {
+                start,
+                end,
+                description,
+                project: None,
+                tags: Vec::new(),
+            });
         }
     }
 
@@ -270,7 +309,12 @@ impl World {
 
     /// Changes an entry as the user would. False when there is no such entry.
     pub fn edit_entry(&mut self, id: &str, change: impl FnOnce(&mut Entry)) -> bool {
-        self.clockify.entries.iter_mut().find(|entry| entry.id == id).map(change).is_some()
+        self.clockify
+            .entries
+            .iter_mut()
+            .find(|entry| entry.id == id)
+            .map(change)
+            .is_some()
     }
 
     /// Deletes an entry as the user would. False when there is no such entry.

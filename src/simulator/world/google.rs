@@ -165,7 +165,9 @@ impl Conference {
     }
 
     pub(crate) fn attended_by(&self, person: &str) -> bool {
-        self.participants.iter().any(|participant| matches!(&participant.who, Who::SignedIn(id) if id == person))
+        self.participants
+            .iter()
+            .any(|participant| matches!(&participant.who, Who::SignedIn(id) if id == person))
     }
 }
 
@@ -187,14 +189,22 @@ impl Participant {
 impl World {
     /// The first person: the user whose attendance is read.
     pub fn me(&self) -> Person {
-        self.google.people.first().cloned().expect("every world is founded with one person")
+        self.google
+            .people
+            .first()
+            .cloned()
+            .expect("every world is founded with one person")
     }
 
     /// Adds a Google account; returns its id (21 digits).
     pub fn add_person(&mut self, name: &str, email: &str) -> String {
         let number = self.google.people.len() + 1;
         let id = format!("1090{number:017}");
-        self.google.people.push(Person { id: id.clone(), email: email.to_owned(), name: name.to_owned() });
+        self.google.people.push(Person {
+            id: id.clone(),
+            email: email.to_owned(),
+            name: name.to_owned(),
+        });
         self.google.calendars.push(Calendar::of(email));
         id
     }
@@ -204,7 +214,11 @@ impl World {
         let id = self.random_text(TOKEN_LETTERS, 12);
         let mut part = |length| self.random_text("abcdefghijkmnopqrstuvwxyz", length);
         let code = format!("{}-{}-{}", part(3), part(4), part(3));
-        self.google.spaces.push(Space { id: id.clone(), code, owner: owner.to_owned() });
+        self.google.spaces.push(Space {
+            id: id.clone(),
+            code,
+            owner: owner.to_owned(),
+        });
         id
     }
 
@@ -216,15 +230,24 @@ impl World {
     /// The conference of a record name (or its bare id).
     pub fn conference(&mut self, record: &str) -> Option<&mut Conference> {
         let id = record.strip_prefix("conferenceRecords/").unwrap_or(record);
-        self.google.conferences.iter_mut().find(|conference| conference.id == id)
+        self.google
+            .conferences
+            .iter_mut()
+            .find(|conference| conference.id == id)
     }
 
     /// Ends a running meeting: open sessions are closed and the record gets its end. False when there is no such record.
     pub fn end_meeting(&mut self, record: &str, at: DateTime<Utc>) -> bool {
-        let Some(conference) = self.conference(record) else { return false };
+        let Some(conference) = self.conference(record) else {
+            return false;
+        };
         conference.end = Some(at);
         for participant in &mut conference.participants {
-            for session in participant.sessions.iter_mut().filter(|session| session.end.is_none()) {
+            for session in participant
+                .sessions
+                .iter_mut()
+                .filter(|session| session.end.is_none())
+            {
                 session.end = Some(at);
             }
         }
@@ -233,7 +256,9 @@ impl World {
 
     /// Makes a record disappear, as 30 days after its end. False when there is no such record.
     pub fn expire_record(&mut self, record: &str) -> bool {
-        self.conference(record).map(|conference| conference.expired = true).is_some()
+        self.conference(record)
+            .map(|conference| conference.expired = true)
+            .is_some()
     }
 
     /// Gives the client access without a browser, with a refresh token, as if the person had consented.
@@ -256,30 +281,47 @@ impl World {
 
     /// All access tokens stop working now; refresh tokens stay.
     pub fn expire_access_tokens(&mut self) {
-        self.google.grants.iter_mut().for_each(|grant| grant.access_tokens.clear());
+        self.google
+            .grants
+            .iter_mut()
+            .for_each(|grant| grant.access_tokens.clear());
     }
 
     pub(crate) fn add_grant(&mut self, person: &str, scopes: Vec<String>, offline: bool) -> usize {
         let refresh_token = offline.then(|| self.new_refresh_token());
-        let grant = Grant { person: person.to_owned(), scopes, refresh_token, access_tokens: Vec::new() };
+        let grant = Grant {
+            person: person.to_owned(),
+            scopes,
+            refresh_token,
+            access_tokens: Vec::new(),
+        };
         self.google.grants.push(grant);
         self.google.grants.len() - 1
     }
 
     pub(crate) fn new_refresh_token(&mut self) -> String {
         let serial = self.next_serial();
-        format!("1//0composed{}{serial:06}", self.random_text(TOKEN_LETTERS, 40))
+        format!(
+            "1//0composed{}{serial:06}",
+            self.random_text(TOKEN_LETTERS, 40)
+        )
     }
 
     pub(crate) fn new_code(&mut self) -> String {
         let serial = self.next_serial();
-        format!("4/0Acomposed{}{serial:06}", self.random_text(TOKEN_LETTERS, 40))
+        format!(
+            "4/0Acomposed{}{serial:06}",
+            self.random_text(TOKEN_LETTERS, 40)
+        )
     }
 
     /// Gives out an access token for a grant.
     pub(crate) fn issue_access_token(&mut self, grant: usize) -> String {
         let serial = self.next_serial();
-        let token = format!("ya29.composed{}{serial:06}", self.random_text(TOKEN_LETTERS, 60));
+        let token = format!(
+            "ya29.composed{}{serial:06}",
+            self.random_text(TOKEN_LETTERS, 60)
+        );
         let now = self.now();
         let until = now + TimeDelta::seconds(self.google.access_token_seconds);
         let tokens = &mut self.google.grants[grant].access_tokens;
@@ -291,7 +333,12 @@ impl World {
     /// The grant that an access token belongs to, while the token lives.
     pub(crate) fn grant_of_access_token(&self, token: &str) -> Option<&Grant> {
         let now = self.now();
-        let alive = |grant: &&Grant| grant.access_tokens.iter().any(|(known, end)| known == token && *end > now);
+        let alive = |grant: &&Grant| {
+            grant
+                .access_tokens
+                .iter()
+                .any(|(known, end)| known == token && *end > now)
+        };
         self.google.grants.iter().find(alive)
     }
 

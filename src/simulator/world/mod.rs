@@ -16,18 +16,28 @@ use super::clock::Clock;
 
 pub use builders::{Made, Meeting};
 pub use calendar::{Attendee, Calendar, Event, When};
-pub use clockify::{
-    Client, Clockify, ClockifyUser, CustomField, CustomValue, Entry, NewEntry, Project, Tag, Task, Workspace,
-};
-pub use google::{Conference, Google, Grant, Participant, Person, Session, Space, Visibility, Who};
 pub(crate) use clockify::whole_second;
+pub use clockify::{
+    Client, Clockify, ClockifyUser, CustomField, CustomValue, Entry, NewEntry, Project, Tag, Task,
+    Workspace,
+};
 pub(crate) use google::{Challenge, Consent};
+pub use google::{Conference, Google, Grant, Participant, Person, Session, Space, Visibility, Who};
 pub use standard::WorldSpec;
 
 /// The only OAuth client that the fake Google knows.
 pub const CLIENT_ID: &str = "109000000000-simulator.apps.googleusercontent.com";
 /// Its secret.
 pub const CLIENT_SECRET: &str = "GOCSPX-composed-simulator-secret";
+
+/// Scopes of a user who allowed everything that is read here, for [`World::grant`].
+pub const SCOPES: [&str; 5] = [
+    "openid",
+    "email",
+    "https://www.googleapis.com/auth/meetings.space.readonly",
+    "https://www.googleapis.com/auth/calendar.events.readonly",
+    "https://www.googleapis.com/auth/calendar.calendarlist.readonly",
+];
 
 /// The state of all fake providers.
 #[derive(Debug, Serialize)]
@@ -81,7 +91,9 @@ impl World {
     /// Seeded random text from an alphabet of ASCII characters.
     pub(crate) fn random_text(&mut self, alphabet: &str, length: usize) -> String {
         let letters = alphabet.as_bytes();
-        (0..length).map(|_| char::from(letters[self.dice.random_range(0..letters.len())])).collect()
+        (0..length)
+            .map(|_| char::from(letters[self.dice.random_range(0..letters.len())]))
+            .collect()
     }
 
     /// A fresh Mongo object id: the creation second, then a part that is unique in this world.

@@ -9,10 +9,30 @@ use super::{Attendee, Event, Meeting, When, Who, World};
 const REACH: TimeDelta = TimeDelta::days(29);
 /// Series of meetings, each with its space, code and title.
 const SERIES: [&str; 24] = [
-    "Planning", "Retrospective", "Support rota", "Design review", "Customer call: Northwind", "One to one", "Hiring",
-    "Release check", "Architecture", "Budget", "Standup", "Demo", "Training", "Security review", "Customer call: Contoso",
-    "Roadmap", "Data quality", "On-call handover", "Interview", "Marketing sync", "Incident review", "Office hours",
-    "Procurement", "Book club",
+    "Planning",
+    "Retrospective",
+    "Support rota",
+    "Design review",
+    "Customer call: Northwind",
+    "One to one",
+    "Hiring",
+    "Release check",
+    "Architecture",
+    "Budget",
+    "Standup",
+    "Demo",
+    "Training",
+    "Security review",
+    "Customer call: Contoso",
+    "Roadmap",
+    "Data quality",
+    "On-call handover",
+    "Interview",
+    "Marketing sync",
+    "Incident review",
+    "Office hours",
+    "Procurement",
+    "Book club",
 ];
 /// One meeting in so many is ad hoc: no calendar event, organised by me.
 const AD_HOC: usize = 9;
@@ -34,19 +54,35 @@ pub struct WorldSpec {
 
 impl Default for WorldSpec {
     fn default() -> Self {
-        Self { days: 30, meetings_per_day: 8, participants: 5, my_sessions: 2, calendar_oddities: true }
+        Self {
+            days: 30,
+            meetings_per_day: 8,
+            participants: 5,
+            my_sessions: 2,
+            calendar_oddities: true,
+        }
     }
 }
 
 impl WorldSpec {
     /// No meetings and no events: one user at both providers.
     pub fn empty() -> Self {
-        Self { days: 0, meetings_per_day: 0, participants: 0, my_sessions: 0, calendar_oddities: false }
+        Self {
+            days: 0,
+            meetings_per_day: 0,
+            participants: 0,
+            my_sessions: 0,
+            calendar_oddities: false,
+        }
     }
 
     /// The standard world with another number of meetings a day.
     pub fn of(days: u32, meetings_per_day: u32) -> Self {
-        Self { days, meetings_per_day, ..Self::default() }
+        Self {
+            days,
+            meetings_per_day,
+            ..Self::default()
+        }
     }
 }
 
@@ -60,7 +96,12 @@ pub(crate) fn found(world: &mut World) {
     world.add_person("Chidi Okafor", "chidi@example.com");
     world.add_person("Mei Tanaka", "mei@example.org");
     let workspace = world.add_workspace("Dana's workspace");
-    world.add_clockify_user("Dana Novak", "dana@example.com", "Europe/Zurich", &workspace);
+    world.add_clockify_user(
+        "Dana Novak",
+        "dana@example.com",
+        "Europe/Zurich",
+        &workspace,
+    );
 }
 
 /// Adds the meetings and events of a specification.
@@ -76,10 +117,15 @@ pub(crate) fn fill(world: &mut World, spec: &WorldSpec) {
 
 fn add_meetings(world: &mut World, spec: &WorldSpec, total: u32) {
     let me = world.me();
-    let series: Vec<Series> = SERIES.iter().enumerate().map(|(number, title)| Series::found(world, number, title)).collect();
+    let series: Vec<Series> = SERIES
+        .iter()
+        .enumerate()
+        .map(|(number, title)| Series::found(world, number, title))
+        .collect();
     let slot = (REACH - TimeDelta::hours(1)) / i32::try_from(total).unwrap_or(i32::MAX);
     // The last slot ends ten minutes ago, the first starts within the reach.
-    let first = world.now() - TimeDelta::minutes(10) - slot * i32::try_from(total).unwrap_or(i32::MAX);
+    let first =
+        world.now() - TimeDelta::minutes(10) - slot * i32::try_from(total).unwrap_or(i32::MAX);
     let longest = (slot.num_seconds() * 4 / 5).clamp(60, 3600);
     for number in 0..total {
         let start = first + slot * i32::try_from(number).unwrap_or(i32::MAX);
@@ -99,7 +145,10 @@ fn add_meetings(world: &mut World, spec: &WorldSpec, total: u32) {
             meeting = match number % 3 {
                 0 => meeting.with(Who::Anonymous("Guest".to_owned())),
                 1 => meeting.with(Who::Phone("+41 ** *** ** 12".to_owned())),
-                _ => Meeting { others: meeting.others + 1, ..meeting },
+                _ => Meeting {
+                    others: meeting.others + 1,
+                    ..meeting
+                },
             };
         }
         world.add_meeting(meeting);
@@ -113,7 +162,10 @@ fn add_meetings(world: &mut World, spec: &WorldSpec, total: u32) {
 fn times(world: &mut World, slot: DateTime<Utc>, longest: i64) -> (DateTime<Utc>, DateTime<Utc>) {
     let longest_u32 = u32::try_from(longest).unwrap_or(60);
     let seconds = i64::from(world.below(longest_u32 / 2)) + longest / 2;
-    (whole(slot) + fraction(world), whole(slot) + TimeDelta::seconds(seconds) + fraction(world))
+    (
+        whole(slot) + fraction(world),
+        whole(slot) + TimeDelta::seconds(seconds) + fraction(world),
+    )
 }
 
 fn whole(at: DateTime<Utc>) -> DateTime<Utc> {
@@ -139,8 +191,15 @@ fn stays(start: DateTime<Utc>, end: DateTime<Utc>, count: u32) -> Vec<super::Spa
     (0..count)
         .map(|number| {
             let from = start + part * number;
-            let until = if number + 1 == count { end } else { from + part * 9 / 10 };
-            super::Span { start: from, end: Some(until) }
+            let until = if number + 1 == count {
+                end
+            } else {
+                from + part * 9 / 10
+            };
+            super::Span {
+                start: from,
+                end: Some(until),
+            }
         })
         .collect()
 }
@@ -157,10 +216,20 @@ struct Series {
 impl Series {
     fn found(world: &mut World, number: usize, title: &'static str) -> Self {
         // Every second series is mine, the others belong to colleagues.
-        let owner = if number.is_multiple_of(2) { world.me().id } else { world.colleague(number % 4) };
+        let owner = if number.is_multiple_of(2) {
+            world.me().id
+        } else {
+            world.colleague(number % 4)
+        };
         let space = world.add_space(&owner);
-        let code = world.space(&space).map(|space| space.code.clone()).unwrap_or_default();
-        let organizer = world.person(&owner).map(|person| person.email.clone()).unwrap_or_default();
+        let code = world
+            .space(&space)
+            .map(|space| space.code.clone())
+            .unwrap_or_default();
+        let organizer = world
+            .person(&owner)
+            .map(|person| person.email.clone())
+            .unwrap_or_default();
         let id = world.random_text("0123456789abcdefghijklmnopqrstuv", 26);
         let now = world.now();
         let mut master = Event::between(now - REACH, now - REACH + TimeDelta::minutes(45));
@@ -170,16 +239,34 @@ impl Series {
         master.code = Some(code.clone());
         master.recurrence = vec!["RRULE:FREQ=DAILY".to_owned()];
         world.add_event("primary", master);
-        Self { id, title, space, code, organizer }
+        Self {
+            id,
+            title,
+            space,
+            code,
+            organizer,
+        }
     }
 
     /// The instance of the series that belongs to one meeting.
-    fn add_event(&self, world: &mut World, number: usize, start: DateTime<Utc>, end: DateTime<Utc>) {
-        let five = |at: DateTime<Utc>| DateTime::from_timestamp(at.timestamp().div_euclid(300) * 300, 0).unwrap_or(at);
+    fn add_event(
+        &self,
+        world: &mut World,
+        number: usize,
+        start: DateTime<Utc>,
+        end: DateTime<Utc>,
+    ) {
+        let five = |at: DateTime<Utc>| {
+            DateTime::from_timestamp(at.timestamp().div_euclid(300) * 300, 0).unwrap_or(at)
+        };
         let (start, end) = (five(start), five(end) + TimeDelta::minutes(5));
         // Every twelfth instance was moved by a day before it took place.
         let moved = number % 12 == 7;
-        let original = if moved { start - TimeDelta::days(1) } else { start };
+        let original = if moved {
+            start - TimeDelta::days(1)
+        } else {
+            start
+        };
         let mut event = Event::between(start, end);
         event.id = format!("{}_{}", self.id, original.format("%Y%m%dT%H%M%SZ"));
         event.summary = Some(self.title.to_owned());
@@ -188,7 +275,11 @@ impl Series {
         event.series = Some(self.id.clone());
         event.original_start = Some(When::At(original));
         // Declined but joined now and then, and now and then hidden details.
-        let mine = if number % 16 == 5 { "declined" } else { "accepted" };
+        let mine = if number % 16 == 5 {
+            "declined"
+        } else {
+            "accepted"
+        };
         event.attendees = vec![
             Attendee::new(&world.me().email, mine),
             Attendee::new("jordana@example.com", "accepted"),
