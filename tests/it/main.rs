@@ -9,3 +9,4 @@ mod secrets_scan;
 mod simulator;
 mod store;
 mod testkit;
+mod tokens;
