@@ -1,4 +1,5 @@
 //! Syncline: copies data between SaaS products, exactly once. This page is the map of the house.
+//! Syncline copies data between `SaaS` products, exactly once.
 
 pub mod api;
 pub mod app;

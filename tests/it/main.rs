@@ -6,6 +6,7 @@ mod kit;
 
 mod layering;
 mod secrets_scan;
+mod connectors;
 mod simulator;
 mod store;
 mod testkit;
