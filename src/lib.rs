@@ -1,4 +1,3 @@
-//! Syncline: copies data between SaaS products, exactly once. This page is the map of the house.
 //! Syncline copies data between `SaaS` products, exactly once.
 
 pub mod api;

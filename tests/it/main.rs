@@ -11,3 +11,4 @@ mod simulator;
 mod store;
 mod testkit;
 mod tokens;
+mod outbound;
