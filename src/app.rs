@@ -12,7 +12,7 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::sync::Notify;
 
 /// What every room may use. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct App {
     /// The settings.
     pub config: Arc<Config>,
@@ -22,6 +22,8 @@ pub struct App {
     pub outbound: Outbound,
     /// The keys that seal secrets.
     pub keys: Keyring,
+    /// Access tokens that were used lately, in clear, in memory alone.
+    pub tokens: crate::tokens::Memory,
     /// Rung when this process accepted work, so that its own worker need not wait for its next look.
     pub work_arrived: Arc<Notify>,
 }
@@ -47,15 +49,28 @@ impl App {
                 status
             }
         };
-        let keys = crate::vault::unlock(&config, &db).await?;
+        Self::assemble(config, db).await
+    }
+
+    /// Puts the parts together on a database that is at this version's schema.
+    pub async fn assemble(config: Config, db: Db) -> Result<Self> {
+        let keys = crate::tokens::open_keyring(&config, &db).await?;
         let outbound = Outbound::new(db.clone(), outbound_options(&config))?;
         Ok(Self {
             config: Arc::new(config),
             db,
             outbound,
             keys,
+            tokens: crate::tokens::Memory::default(),
             work_arrived: Arc::default(),
         })
+    }
+}
+
+impl App {
+    /// The same application with a count of its own of the calls it makes.
+    pub fn counting_calls(&self) -> Self {
+        Self { outbound: self.outbound.counting(), ..self.clone() }
     }
 }
 
@@ -81,13 +96,13 @@ pub fn database_options(config: &Config) -> Result<db::Options> {
         })?;
     }
     Ok(db::Options {
-        target,
         migrate_url: settings.migrate_url.clone(),
         schema: settings.schema.clone(),
         persistent: settings.pooler == Pooler::None,
         max_connections: settings.max_connections,
         idle_timeout: settings.idle_timeout,
         acquire_timeout: settings.acquire_timeout,
+        ..db::Options::new(target)
     })
 }
 
