@@ -10,6 +10,8 @@ mod connectors;
 mod layering;
 mod outbound;
 mod secrets_scan;
+mod connectors;
+mod outbound;
 mod simulator;
 mod store;
 mod syncs;
