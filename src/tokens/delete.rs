@@ -21,7 +21,14 @@ pub async fn delete(app: &App, name: &TokenName, etag: &str) -> Result<()> {
     if !store::delete(&mut tx, name, token.version).await? {
         return Err(changed_meanwhile(name));
     }
-    store::add_event(&mut tx, name, EventKind::Deleted, "forgotten; not revoked at the provider", now).await?;
+    store::add_event(
+        &mut tx,
+        name,
+        EventKind::Deleted,
+        "forgotten; not revoked at the provider",
+        now,
+    )
+    .await?;
     tx.commit().await?;
     app.tokens.forget(name);
     tracing::info!(token = %name, "a token was deleted");

@@ -59,7 +59,10 @@ pub async fn issue(
     if !missing.is_empty() {
         return Err(Error::precondition(
             "SCOPE_MISSING",
-            format!("{name} was not granted {}; connect the account again and leave every box ticked", missing.join(" ")),
+            format!(
+                "{name} was not granted {}; connect the account again and leave every box ticked",
+                missing.join(" ")
+            ),
         ));
     }
     app.tokens.reads().count(name, caller, app.db.now());
@@ -100,7 +103,10 @@ pub async fn rejected(app: &App, name: &TokenName, used: &Secret) -> Result<Secr
 async fn reject_key(app: &App, token: &Token) -> Result<Error> {
     let now = app.db.now();
     let name = token.name();
-    let reason = format!("{} does not accept the key; give a new one", token.provider.label());
+    let reason = format!(
+        "{} does not accept the key; give a new one",
+        token.provider.label()
+    );
     let mut tx = app.db.write(Scope::Tenant(token.tenant_id.clone())).await?;
     if store::give_up(&mut tx, token, &reason, now).await? {
         store::add_event(&mut tx, &name, EventKind::NeedsReauth, &reason, now).await?;

@@ -60,8 +60,7 @@ pub const NEEDED_SCOPES: [&str; 4] = [
 const GOOGLE_MARGIN: TimeDelta = TimeDelta::minutes(5);
 
 /// Why a token is in doubt, for a person.
-const UNKNOWN_OUTCOME: &str =
-    "the last refresh got no answer, so the provider may have used the refresh token up; the next one shows it";
+const UNKNOWN_OUTCOME: &str = "the last refresh got no answer, so the provider may have used the refresh token up; the next one shows it";
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {

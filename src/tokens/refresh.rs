@@ -125,7 +125,11 @@ async fn attempt(app: &App, token: &Token, want: Want) -> Result<Option<Token>> 
     {
         return Err(Error::Unavailable {
             reason: "PROVIDER_UNAVAILABLE",
-            what: format!("{} gives no access token for {} just now", token.provider.label(), token.name()),
+            what: format!(
+                "{} gives no access token for {} just now",
+                token.provider.label(),
+                token.name()
+            ),
             retry_at: Some(retry_at),
         });
     }
@@ -135,7 +139,9 @@ async fn attempt(app: &App, token: &Token, want: Want) -> Result<Option<Token>> 
         client_secret,
     }) = Grant::open(&app.keys, token)?
     else {
-        return Err(Error::internal("an active OAuth token has no refresh token"));
+        return Err(Error::internal(
+            "an active OAuth token has no refresh token",
+        ));
     };
     let client = provider::client_of(app, token, client_secret.clone())?;
 
@@ -179,7 +185,9 @@ pub(super) struct Sent {
 impl Sent {
     /// Whether the outcome of an earlier attempt is unknown, so that the refresh token may have been used up by it.
     pub fn after_unknown(&self) -> bool {
-        self.leased.refresh_sent_at.is_some_and(|first| first < self.at)
+        self.leased
+            .refresh_sent_at
+            .is_some_and(|first| first < self.at)
     }
 }
 

@@ -170,9 +170,10 @@ async fn put_off(app: &App, sent: &Sent, error: OAuthError) -> Result<Settled> {
 /// What the caller hears of it.
 fn heard(error: OAuthError, name: &TokenName, retry_at: DateTime<Utc>) -> Error {
     match error {
-        OAuthError::ClientWrong { .. } => {
-            Error::precondition("CLIENT_REJECTED", format!("{name} cannot be refreshed: {error}"))
-        }
+        OAuthError::ClientWrong { .. } => Error::precondition(
+            "CLIENT_REJECTED",
+            format!("{name} cannot be refreshed: {error}"),
+        ),
         error => Error::Unavailable {
             reason: "PROVIDER_UNAVAILABLE",
             what: format!("{name} cannot be refreshed just now: {error}"),

@@ -18,7 +18,7 @@ use syncline::{
     config::Config,
     outbound::{Options, Outbound},
     simulator::{
-        Options as World, Simulator, Now,
+        Now, Options as World, Simulator,
         faults::{Effect, Rule, When},
         world::{CLIENT_ID, CLIENT_SECRET, Grant, SCOPES},
     },
