@@ -7,6 +7,7 @@ mod kit;
 mod layering;
 mod secrets_scan;
 mod connectors;
+mod outbound;
 mod simulator;
 mod store;
 mod testkit;
