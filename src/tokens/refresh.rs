@@ -15,16 +15,10 @@
 
 use crate::{
     app::App,
-    base::{Error, Result, TokenName},
+    base::{Error, Result, Secret, TokenName},
     connectors::google::{OAuthError, oauth},
     db::Scope,
-    tokens::{
-        Token,
-        grant::Grant,
-        provider,
-        settle::{self, Settled},
-        store, view,
-    },
+    tokens::{Token, grant::Grant, provider, settle, store, view},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::{Duration, Instant};
@@ -164,10 +158,7 @@ async fn attempt(app: &App, token: &Token, want: Want) -> Result<Option<Token>> 
             why: "google.token.refresh: no answer in time".to_owned(),
         })
     });
-    match settle::settle(app, &sent, answer).await? {
-        Settled::Renewed(token) => Ok(Some(token)),
-        Settled::Overtaken => Ok(None),
-    }
+    settle::settle(app, &sent, answer).await
 }
 
 /// A refresh that was sent.
@@ -179,7 +170,7 @@ pub(super) struct Sent {
     /// Whether a refresher before us died between sending and hearing.
     pub after_a_death: bool,
     /// The client's secret that came with the grant; kept when the refresh token is rotated.
-    pub client_secret: Option<crate::base::Secret>,
+    pub client_secret: Option<Secret>,
 }
 
 impl Sent {
