@@ -1,7 +1,12 @@
 //! What every room may use, built once and handed around.
 
-use crate::{config::Config, db::Db, outbound::Outbound, tokens, vault::Keyring};
-use std::sync::Arc;
+use crate::{config::Config, db::Db, outbound::Outbound, vault::Keyring};
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// The parts of a running Syncline, cheap to clone.
 #[derive(Clone, Debug)]
@@ -14,8 +19,8 @@ pub struct App {
     pub outbound: Outbound,
     /// What seals secrets.
     pub keys: Keyring,
-    /// Access tokens that were used lately, in clear, in memory alone.
-    pub tokens: tokens::Memory,
+    /// What rooms keep in memory.
+    pub memory: Memory,
 }
 
 impl App {
@@ -26,7 +31,36 @@ impl App {
             db,
             outbound,
             keys,
-            tokens: tokens::Memory::default(),
+            memory: Memory::default(),
         }
+    }
+}
+
+/// One value of each type, shared by all clones of an [`App`]: so a room can keep something for the life of the process
+/// without this file knowing the rooms above it.
+#[derive(Clone, Default)]
+pub struct Memory(Arc<RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>);
+
+impl Memory {
+    /// The value of type `T`, made when it is first asked for.
+    pub fn of<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let known = {
+            let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            all.get(&TypeId::of::<T>()).cloned()
+        };
+        let value = known.unwrap_or_else(|| {
+            let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(
+                all.entry(TypeId::of::<T>())
+                    .or_insert_with(|| Arc::new(T::default())),
+            )
+        });
+        value.downcast().expect("it is kept under its own type")
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory")
     }
 }

@@ -16,7 +16,7 @@ use crate::{
         EventKind, Kind, NEEDED_SCOPES, Provider, Scopes, Token, gather,
         given::check_scopes,
         grant::{Grant, seal_access},
-        provider, store,
+        memory, provider, store,
         update::changed_meanwhile,
     },
     vault::Place,
@@ -218,7 +218,7 @@ async fn store_grant(
         }
         store::add_event(&mut tx, name, EventKind::Authorized, &detail, now).await?;
         tx.commit().await?;
-        app.tokens.forget(name);
+        memory::of(app).forget(name);
         tracing::info!(token = %name, "a consent was completed");
         return Ok(token);
     }

@@ -5,7 +5,7 @@ use crate::{
     base::{Result, TokenName},
     db::Scope,
     tokens::{
-        EventKind, store,
+        EventKind, memory, store,
         update::{changed_meanwhile, check_etag},
     },
 };
@@ -30,7 +30,7 @@ pub async fn delete(app: &App, name: &TokenName, etag: &str) -> Result<()> {
     )
     .await?;
     tx.commit().await?;
-    app.tokens.forget(name);
+    memory::of(app).forget(name);
     tracing::info!(token = %name, "a token was deleted");
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::{
     tokens::{
         EventKind, Kind, Scopes, Token,
         grant::{Grant, open_access},
-        memory::Warm,
+        memory::{self, Warm},
         refresh::{self, Want},
         store, view,
     },
@@ -50,7 +50,7 @@ pub async fn issue(
             format!("expected 0s to {}s", LONGEST_VALIDITY.num_seconds()),
         ));
     }
-    let warm = match app.tokens.recall(app, name).await? {
+    let warm = match memory::of(app).recall(app, name).await? {
         Some(warm) if warm.is_good_for(min_validity, app.db.now()) => warm,
         _ => Arc::new(read(app, name, min_validity).await?),
     };
@@ -65,7 +65,7 @@ pub async fn issue(
             ),
         ));
     }
-    app.tokens.reads().count(name, caller, app.db.now());
+    memory::of(app).reads().count(name, caller, app.db.now());
     Ok(Issued {
         secret: warm.secret.clone(),
         kind: match warm.expires_at {
@@ -86,7 +86,7 @@ pub async fn credential(app: &App, name: &TokenName, min_validity: TimeDelta) ->
 /// already, that is the current one; else an OAuth token is refreshed, and a key is marked as one that a person has to
 /// replace.
 pub async fn rejected(app: &App, name: &TokenName, used: &Secret) -> Result<Secret> {
-    app.tokens.forget(name);
+    memory::of(app).forget(name);
     let token = view::get(app, name).await?;
     token.check_usable()?;
     match token.kind {
@@ -177,7 +177,7 @@ fn remember(app: &App, token: &Token, read_at: Instant) -> Result<Warm> {
         scopes: token.scopes.clone(),
         version: token.version,
     };
-    app.tokens.remember(&name, warm.clone(), read_at);
+    memory::of(app).remember(&name, warm.clone(), read_at);
     Ok(warm)
 }
 

@@ -18,7 +18,7 @@ use crate::{
     base::{Error, Result, Secret, TokenName},
     connectors::google::{OAuthError, oauth},
     db::Scope,
-    tokens::{Token, grant::Grant, provider, settle, store, view},
+    tokens::{Token, grant::Grant, memory, provider, settle, store, view},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::{Duration, Instant};
@@ -70,12 +70,12 @@ pub async fn refresh(app: &App, name: &TokenName) -> Result<Token> {
 /// The token, renewed unless it meets `want` by then. Callers of one process take turns, and each looks first whether the
 /// one before brought what it wants. The refresh itself goes on when the caller goes away.
 pub(super) async fn renew(app: &App, name: &TokenName, want: Want) -> Result<Token> {
-    let turn = app.tokens.turn(name).lock_owned().await;
+    let turn = memory::of(app).turn(name).lock_owned().await;
     let (app, name) = (app.clone(), name.clone());
-    let task = app.tokens.refreshes().clone().spawn(async move {
+    let task = memory::of(&app).refreshes().clone().spawn(async move {
         let _turn = turn;
         let token = one_at_a_time(&app, &name, want).await;
-        app.tokens.forget(&name);
+        memory::of(&app).forget(&name);
         token
     });
     task.await

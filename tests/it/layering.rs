@@ -29,6 +29,7 @@ const FLOORS: &[(&str, Below)] = &[
     ("connectors", Below::Only(&["outbound", "db", "base"])),
     ("simulator", Below::Only(&["base"])),
     ("queue", Below::Only(&["base"])),
+    ("vault", Below::Only(&["base"])),
     ("api", Below::Only(&["base"])),
     ("outbound", Below::Only(&["db", "base"])),
     ("db", Below::Only(&["base"])),
