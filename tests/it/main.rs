@@ -12,4 +12,3 @@ mod simulator;
 mod store;
 mod testkit;
 mod tokens;
-mod outbound;

@@ -1,9 +1,11 @@
 //! Tokens: kept, refreshed once, never lost, never shown.
 
+mod canaries;
 mod consent;
 mod credentials;
 mod issuing;
 mod keys;
+mod kills;
 mod outages;
 mod races;
 mod refreshing;
