@@ -7,7 +7,7 @@ use crate::{
     tokens::{
         EventKind, Kind, Scopes, Token,
         grant::{Grant, open_access},
-        memory::Warm,
+        memory::{self, Warm},
         refresh::{self, Want},
         store, view,
     },
@@ -50,7 +50,7 @@ pub async fn issue(
             format!("expected 0s to {}s", LONGEST_VALIDITY.num_seconds()),
         ));
     }
-    let warm = match app.tokens.recall(app, name).await? {
+    let warm = match memory::of(app).recall(app, name).await? {
         Some(warm) if warm.is_good_for(min_validity, app.db.now()) => warm,
         _ => Arc::new(read(app, name, min_validity).await?),
     };
@@ -59,10 +59,13 @@ pub async fn issue(
     if !missing.is_empty() {
         return Err(Error::precondition(
             "SCOPE_MISSING",
-            format!("{name} was not granted {}; connect the account again and leave every box ticked", missing.join(" ")),
+            format!(
+                "{name} was not granted {}; connect the account again and leave every box ticked",
+                missing.join(" ")
+            ),
         ));
     }
-    app.tokens.reads().count(name, caller, app.db.now());
+    memory::of(app).reads().count(name, caller, app.db.now());
     Ok(Issued {
         secret: warm.secret.clone(),
         kind: match warm.expires_at {
@@ -83,7 +86,7 @@ pub async fn credential(app: &App, name: &TokenName, min_validity: TimeDelta) ->
 /// already, that is the current one; else an OAuth token is refreshed, and a key is marked as one that a person has to
 /// replace.
 pub async fn rejected(app: &App, name: &TokenName, used: &Secret) -> Result<Secret> {
-    app.tokens.forget(name);
+    memory::of(app).forget(name);
     let token = view::get(app, name).await?;
     token.check_usable()?;
     match token.kind {
@@ -100,7 +103,10 @@ pub async fn rejected(app: &App, name: &TokenName, used: &Secret) -> Result<Secr
 async fn reject_key(app: &App, token: &Token) -> Result<Error> {
     let now = app.db.now();
     let name = token.name();
-    let reason = format!("{} does not accept the key; give a new one", token.provider.label());
+    let reason = format!(
+        "{} does not accept the key; give a new one",
+        token.provider.label()
+    );
     let mut tx = app.db.write(Scope::Tenant(token.tenant_id.clone())).await?;
     if store::give_up(&mut tx, token, &reason, now).await? {
         store::add_event(&mut tx, &name, EventKind::NeedsReauth, &reason, now).await?;
@@ -171,7 +177,7 @@ fn remember(app: &App, token: &Token, read_at: Instant) -> Result<Warm> {
         scopes: token.scopes.clone(),
         version: token.version,
     };
-    app.tokens.remember(&name, warm.clone(), read_at);
+    memory::of(app).remember(&name, warm.clone(), read_at);
     Ok(warm)
 }
 

@@ -12,7 +12,6 @@ use crate::{
 use chrono::{DateTime, TimeDelta, Utc};
 use std::{
     collections::HashMap,
-    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -42,12 +41,9 @@ pub(super) struct Warm {
     pub version: i64,
 }
 
-/// What this process remembers; cheap to clone.
-#[derive(Clone, Default)]
-pub struct Memory(Arc<Shared>);
-
+/// What this process remembers of tokens.
 #[derive(Default)]
-struct Shared {
+pub(super) struct Memory {
     warm: RwLock<HashMap<TokenName, Arc<Entry>>>,
     refreshing: Mutex<HashMap<TokenName, Arc<tokio::sync::Mutex<()>>>>,
     refreshes: TaskTracker,
@@ -62,11 +58,24 @@ struct Entry {
     checking: tokio::sync::Mutex<()>,
 }
 
+/// What the process of `app` remembers.
+pub(super) fn of(app: &App) -> Arc<Memory> {
+    app.memory.of()
+}
+
+/// Waits until no refresh is under way, so that a process that ends leaves no outcome unknown.
+pub async fn settled(app: &App) {
+    let memory = of(app);
+    memory.refreshes.close();
+    memory.refreshes.wait().await;
+    memory.refreshes.reopen();
+}
+
 impl Memory {
     /// The token as it is remembered, if the row has not changed since.
     pub(super) async fn recall(&self, app: &App, name: &TokenName) -> Result<Option<Arc<Warm>>> {
         let entry = {
-            let warm = self.0.warm.read().unwrap_or_else(PoisonError::into_inner);
+            let warm = self.warm.read().unwrap_or_else(PoisonError::into_inner);
             warm.get(name).cloned()
         };
         let Some(entry) = entry else {
@@ -108,7 +117,7 @@ impl Memory {
             checked: AtomicU64::new(0),
             checking: tokio::sync::Mutex::default(),
         };
-        let mut all = self.0.warm.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.warm.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
         }
@@ -117,13 +126,13 @@ impl Memory {
 
     /// Forgets a token that was changed.
     pub(super) fn forget(&self, name: &TokenName) {
-        let mut all = self.0.warm.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.warm.write().unwrap_or_else(PoisonError::into_inner);
         all.remove(name);
     }
 
     /// What callers of this process take turns with when they refresh a token.
     pub(super) fn turn(&self, name: &TokenName) -> Arc<tokio::sync::Mutex<()>> {
-        let mut all = lock(&self.0.refreshing);
+        let mut all = lock(&self.refreshing);
         if all.len() >= MOST {
             all.retain(|_, turn| Arc::strong_count(turn) > 1);
         }
@@ -132,19 +141,12 @@ impl Memory {
 
     /// Where refreshes run, so that one goes on when its caller went away.
     pub(super) fn refreshes(&self) -> &TaskTracker {
-        &self.0.refreshes
+        &self.refreshes
     }
 
     /// The counters.
     pub(super) fn reads(&self) -> &Reads {
-        &self.0.reads
-    }
-
-    /// Waits until no refresh is under way, so that a process that ends leaves no outcome unknown.
-    pub async fn settled(&self) {
-        self.0.refreshes.close();
-        self.0.refreshes.wait().await;
-        self.0.refreshes.reopen();
+        &self.reads
     }
 }
 
@@ -161,10 +163,4 @@ fn millis(duration: Duration) -> u64 {
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl fmt::Debug for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Memory")
-    }
 }

@@ -1,10 +1,10 @@
 //! What is written, and what is left alone.
 
-use super::Desk;
+use super::{Desk, entry};
 use crate::kit::{self, Database};
 use chrono::TimeDelta;
 use syncline::{
-    simulator::world::{Meeting, NewEntry},
+    simulator::world::Meeting,
     syncs::{definition::Definition, job::Arguments, marker},
 };
 
@@ -60,8 +60,7 @@ async fn entries_of_the_original_in_both_forms_are_not_doubled(database: Databas
         (3, format!("🎥 Google Meet (3:05:00 PM) | 1h 0m [Meet:{}]", made[0])),
         (6, format!("🎥 Code: abc-defg-hij | 1h 0m [Meet:{}:2025-10-18T10:00:00Z]", made[1])),
     ] {
-        let entry = NewEntry { start: desk.ago(hours), end: Some(desk.ago(hours - 1)), description: text, ..NewEntry::default() };
-        desk.sim.world().add_entry(entry);
+        desk.sim.world().add_entry(entry(desk.ago(hours), text));
     }
     let sync = desk.sync("s", Definition::default()).await;
     let summary = desk.run_well(&sync).await;
@@ -119,7 +118,8 @@ async fn a_dry_run_makes_no_writing_call_and_says_what_it_would_create(database:
     assert_eq!((summary.created, summary.meetings_found), (240, 240));
     let preview = syncline::syncs::preview::of(&desk.app, &stored(&desk, &sync).await, 0).await.unwrap();
     assert_eq!(preview.plans.len(), 240);
-    let writes: Vec<_> = desk.sim.calls().writing().into_iter().filter(|call| call.endpoint != "oauth.token").collect();
+    let calls = desk.sim.calls().all().to_vec();
+    let writes: Vec<_> = calls.iter().filter(|call| call.writes && call.endpoint != "oauth.token").collect();
     assert!(writes.is_empty(), "{writes:?}");
     assert!(desk.sim.world().clockify.projects.iter().all(|project| project.name != "Google Meet"));
     assert_eq!(desk.run_well(&sync).await.created, 240);
@@ -133,8 +133,7 @@ async fn clean_up_deletes_only_our_marked_entries_of_the_window_and_the_expected
     }
     let sync = desk.sync("s", Definition::default()).await;
     desk.run_well(&sync).await;
-    let by_hand = NewEntry { start: desk.ago(4), end: Some(desk.ago(3)), description: "by hand [Meet me]".into(), ..NewEntry::default() };
-    desk.sim.world().add_entry(by_hand);
+    desk.sim.world().add_entry(entry(desk.ago(4), "by hand [Meet me]"));
     let sync = stored(&desk, &sync).await;
     let request = Request { start: Some(desk.ago(48)), end: None, expected: 0, only_count: true };
     assert_eq!(clean_up(&desk.app, &sync, request).await.unwrap().found, 2);
@@ -152,13 +151,7 @@ async fn duplicates_are_reported_and_not_touched(database: Database) {
     let desk = Desk::empty(database).await;
     let made = desk.sim.world().add_meeting(Meeting::between(desk.ago(3), desk.ago(2)));
     for _ in 0..3 {
-        let entry = NewEntry {
-            start: desk.ago(3),
-            end: Some(desk.ago(2)),
-            description: format!("🎥 {}", marker::of(&made.record)),
-            ..NewEntry::default()
-        };
-        desk.sim.world().add_entry(entry);
+        desk.sim.world().add_entry(entry(desk.ago(3), format!("🎥 {}", marker::of(&made.record))));
     }
     let sync = desk.sync("s", Definition::default()).await;
     let summary = desk.run_well(&sync).await;

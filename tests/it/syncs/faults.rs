@@ -13,6 +13,10 @@ use syncline::{
 
 const MEETINGS: usize = 12;
 
+fn canned(status: u16, body: &str) -> Canned {
+    Canned { status, body: body.to_owned(), content_type: "application/json".to_owned(), headers: Vec::new() }
+}
+
 fn add_meetings(desk: &Desk) {
     for hours in 0..MEETINGS as i64 {
         let start = desk.ago(3 + 2 * hours);
@@ -48,7 +52,7 @@ async fn no_fault_of_the_menu_doubles_or_loses_an_entry(database: Database) {
 async fn every_third_post_throttled_is_written_within_the_run(database: Database) {
     let desk = Desk::empty(database).await;
     add_meetings(&desk);
-    let canned = Canned { status: 429, headers: vec![("Retry-After".to_owned(), "1".to_owned())], ..Canned::default() };
+    let canned = Canned { headers: vec![("Retry-After".to_owned(), "1".to_owned())], ..canned(429, "") };
     desk.sim.faults().add(Rule::on("clockify.timeEntries.create", When::Every(3), Effect::Reply(canned)));
     let sync = desk.sync("s", Definition::default()).await;
     let summary = desk.run_well(&sync).await;
@@ -59,7 +63,7 @@ async fn every_third_post_throttled_is_written_within_the_run(database: Database
 async fn a_post_that_is_stored_but_answered_502_is_counted_once_and_not_doubled(database: Database) {
     let desk = Desk::empty(database).await;
     add_meetings(&desk);
-    let canned = Canned { status: 502, ..Canned::default() };
+    let canned = canned(502, "");
     desk.sim.faults().add(Rule::on("clockify.timeEntries.create", When::Every(3), Effect::CommitThenReply(canned)));
     let sync = desk.sync("s", Definition::default()).await;
     let summary = desk.run_well(&sync).await;
@@ -70,8 +74,7 @@ async fn a_post_that_is_stored_but_answered_502_is_counted_once_and_not_doubled(
 async fn a_permanent_refusal_of_every_entry_is_a_failed_run(database: Database) {
     let desk = Desk::empty(database).await;
     add_meetings(&desk);
-    let body = r#"{"message":"You entered invalid value for field: [start]","code":501}"#.to_owned();
-    let canned = Canned { status: 400, body, ..Canned::default() };
+    let canned = canned(400, r#"{"message":"You entered invalid value for field: [start]","code":501}"#);
     desk.sim.faults().add(Rule::on("clockify.timeEntries.create", When::Always, Effect::Reply(canned)));
     let sync = desk.sync("s", Definition::default()).await;
     let (run, summary) = desk.run(&sync).await;

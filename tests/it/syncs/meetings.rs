@@ -1,12 +1,12 @@
 //! Which meetings are found, and with which times.
 
-use super::Desk;
+use super::{Desk, entry};
 use crate::kit::{self, Database};
 use chrono::{TimeDelta, Timelike as _};
 use syncline::{
     simulator::{
         Visibility,
-        world::{Meeting, NewEntry, Who},
+        world::{Meeting, Who},
     },
     syncs::definition::{AttendedTime, Definition},
 };
@@ -39,12 +39,7 @@ async fn the_project_is_found_behind_sixty_others_and_entries_behind_1500(databa
         project
     };
     let known = desk.sim.world().add_meeting(Meeting::between(desk.ago(6), desk.ago(5)));
-    desk.sim.world().add_entry(NewEntry {
-        start: desk.ago(6),
-        end: Some(desk.ago(5)),
-        description: format!("x [Meet:{}]", known.record),
-        ..NewEntry::default()
-    });
+    desk.sim.world().add_entry(entry(desk.ago(6), format!("x [Meet:{}]", known.record)));
     desk.sim.world().add_meeting(Meeting::between(desk.ago(3), desk.ago(2)));
     let sync = desk.sync("s", Definition::default()).await;
     let summary = desk.run_well(&sync).await;
@@ -97,7 +92,7 @@ async fn i_am_told_by_my_user_id_never_by_my_name(database: Database) {
     // Somebody whose name holds mine, in a meeting where I was not.
     let jordana = desk.sim.world().add_person("Jordana Smith", "jordana@example.com");
     desk.sim.world().add_meeting(
-        Meeting::between(desk.ago(3), desk.ago(2)).my_sessions([]).with(Who::Person(jordana)),
+        Meeting::between(desk.ago(3), desk.ago(2)).my_sessions([]).with(Who::SignedIn(jordana)),
     );
     let mine = desk.sim.world().add_meeting(Meeting::between(desk.ago(6), desk.ago(5)));
     let sync = desk.sync("s", Definition::default()).await;

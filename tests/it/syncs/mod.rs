@@ -17,7 +17,7 @@ use syncline::{
     runs::{Run, State, accept, worker::Worker},
     simulator::{
         Now, Options as World, Simulator,
-        world::{CLIENT_ID, CLIENT_SECRET, SCOPES},
+        world::{CLIENT_ID, CLIENT_SECRET, NewEntry, SCOPES},
     },
     syncs::{
         create,
@@ -160,6 +160,11 @@ impl Desk {
     }
 }
 
+/// An entry that is there before we come.
+fn entry(start: DateTime<Utc>, description: impl Into<String>) -> NewEntry {
+    NewEntry { start, end: Some(start + TimeDelta::hours(1)), description: description.into(), project: None, tags: Vec::new() }
+}
+
 fn config_for(sim: &Simulator, folder: &TempDir) -> Config {
     let mut config = Config::with_defaults(folder.path());
     let endpoints = sim.endpoints();
@@ -188,7 +193,7 @@ fn config_for(sim: &Simulator, folder: &TempDir) -> Config {
 /// One more process, as far as the database can tell.
 async fn replica(database: &Database, config: &Config) -> App {
     let db = database.connect().await;
-    App::assemble(config.clone(), db).await.unwrap()
+    syncline::startup::assemble(config.clone(), db).await.unwrap()
 }
 
 async fn start(app: &App, sync: &SyncName, arguments: Arguments) -> Run {

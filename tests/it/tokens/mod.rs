@@ -1,9 +1,11 @@
 //! Tokens: kept, refreshed once, never lost, never shown.
 
+mod canaries;
 mod consent;
 mod credentials;
 mod issuing;
 mod keys;
+mod kills;
 mod outages;
 mod races;
 mod refreshing;
@@ -18,7 +20,7 @@ use syncline::{
     config::Config,
     outbound::{Options, Outbound},
     simulator::{
-        Options as World, Simulator, Now,
+        Now, Options as World, Simulator,
         faults::{Effect, Rule, When},
         world::{CLIENT_ID, CLIENT_SECRET, Grant, SCOPES},
     },
