@@ -70,7 +70,9 @@ pub fn database_options(config: &Config) -> Result<db::Options> {
 
 /// The file of `sqlite:path`, `sqlite://path` or `file:path`; `None` for another kind of URL.
 fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let rest = url.strip_prefix("sqlite:").or_else(|| url.strip_prefix("file:"))?;
+    let rest = url
+        .strip_prefix("sqlite:")
+        .or_else(|| url.strip_prefix("file:"))?;
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     let path = rest.split(['?', '#']).next().unwrap_or(rest);
     Some(PathBuf::from(path))
