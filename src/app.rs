@@ -7,6 +7,7 @@ use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
+use tokio::sync::Notify;
 
 /// The parts of a running Syncline, cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct App {
     pub keys: Keyring,
     /// What rooms keep in memory.
     pub memory: Memory,
+    /// Rung when this process accepted work, so that its own worker need not wait for its next look.
+    pub work_arrived: Arc<Notify>,
 }
 
 impl App {
@@ -32,6 +35,15 @@ impl App {
             outbound,
             keys,
             memory: Memory::default(),
+            work_arrived: Arc::default(),
+        }
+    }
+
+    /// The same application with a count of its own of the calls it makes.
+    pub fn counting_calls(&self) -> Self {
+        Self {
+            outbound: self.outbound.counting(),
+            ..self.clone()
         }
     }
 }

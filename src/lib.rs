@@ -1,4 +1,11 @@
-//! Syncline copies data between `SaaS` products, exactly once.
+//! Syncline copies data between SaaS products, exactly once. This page is the map.
+//!
+//! Imports point down only: `main → cli → serve → startup → rooms → app → ground floor`.
+//!
+//! * opening it all as the settings say: [`startup`]
+//! * the rooms, each above those to its right: [`syncs`] → [`runs`] → [`tokens`]
+//! * what every room may use, built once: [`app`]; the settings: [`config`]; logs and traces: [`telemetry`]
+//! * the ground floor: [`connectors`], [`simulator`], [`vault`], [`outbound`], [`api`], [`db`], [`base`]
 
 pub mod api;
 pub mod app;
@@ -7,7 +14,10 @@ pub mod config;
 pub mod connectors;
 pub mod db;
 pub mod outbound;
+pub mod runs;
 pub mod simulator;
+pub mod startup;
+pub mod syncs;
 pub mod telemetry;
 pub mod tokens;
 pub mod vault;

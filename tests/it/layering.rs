@@ -14,6 +14,7 @@ const FLOORS: &[(&str, Below)] = &[
     ("cli", Below::Everything),
     ("serve", Below::Everything),
     ("web", Below::Everything),
+    ("startup", Below::Everything),
     ("imports", Below::EverythingBut("database")),
     ("database", Below::Everything),
     ("digests", Below::Everything),

@@ -1,0 +1,28 @@
+//! Asks a run to stop.
+
+use crate::{
+    app::App,
+    base::{Error, Result, RunName},
+    db::Scope,
+    runs::{Run, State, store},
+};
+
+/// Cancels a run that no worker has at once; asks the worker of a running one to stop. A finished run is refused.
+pub async fn cancel(app: &App, name: &RunName) -> Result<Run> {
+    const UNTAKEN: [State; 3] = [State::Queued, State::Retrying, State::Waiting];
+    let now = app.db.now();
+    let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
+    let stopped = store::transition(&mut tx, name, &UNTAKEN, State::Cancelled, now).await?
+        || store::request_cancel(&mut tx, name, now).await?;
+    let run = store::get(&mut tx, name)
+        .await?
+        .ok_or_else(|| name.not_found())?;
+    if !stopped {
+        return Err(Error::precondition(
+            "RUN_FINISHED",
+            format!("the run is {} already", run.state),
+        ));
+    }
+    tx.commit().await?;
+    Ok(run)
+}

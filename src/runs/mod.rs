@@ -1,0 +1,175 @@
+//! Runs: one execution of something, from accepted to its last state. A run exists when its row is committed; whoever
+//! holds the row's lease (worker and fence) owns it, and every write of a worker that lost it is refused.
+
+pub mod accept;
+pub mod cancel;
+pub mod handle;
+pub mod job;
+pub mod retry;
+pub mod rpc;
+pub mod store;
+pub mod watch;
+pub mod worker;
+
+pub use handle::Handle;
+pub use job::{Ended, Failure, Job};
+
+use crate::base::{Error, Result, RunName, SyncName};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt;
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Accepted; a worker will take it.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// An attempt failed in a way that may pass.
+    Retrying,
+    /// Waits for a budget or an answer; uses up no attempt.
+    Waiting,
+    /// Everything was done.
+    Succeeded,
+    /// Something was done and something failed.
+    Partial,
+    /// Nothing more will be tried.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+impl State {
+    const ALL: [(Self, &'static str); 8] = [
+        (Self::Queued, "queued"),
+        (Self::Running, "running"),
+        (Self::Retrying, "retrying"),
+        (Self::Waiting, "waiting"),
+        (Self::Succeeded, "succeeded"),
+        (Self::Partial, "partial"),
+        (Self::Failed, "failed"),
+        (Self::Cancelled, "cancelled"),
+    ];
+
+    /// As the database writes it.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(state, _)| *state == self)
+            .map_or("", |(_, text)| text)
+    }
+
+    /// Reads what the database, or in any case a person, wrote.
+    pub fn parse(text: &str) -> Result<Self> {
+        Self::ALL
+            .iter()
+            .find(|(_, known)| known.eq_ignore_ascii_case(text))
+            .map(|(state, _)| *state)
+            .ok_or_else(|| Error::invalid("state", format!("expected one of {}", Self::names())))
+    }
+
+    /// Whether nothing happens to the run any more by itself.
+    pub fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled
+        )
+    }
+
+    fn names() -> String {
+        Self::ALL.map(|(_, text)| text.to_uppercase()).join(", ")
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What it does now, for a person.
+    pub phase: String,
+    /// Steps done of that phase.
+    pub done: u64,
+    /// Steps of that phase; 0 when not known yet.
+    pub total: u64,
+}
+
+/// One execution of something.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its resource name.
+    pub name: RunName,
+    /// Which job executes it.
+    pub kind: String,
+    /// The sync that is run.
+    pub sync: SyncName,
+    /// What started it.
+    pub cause: String,
+    /// Where it is.
+    pub state: State,
+    /// The job's arguments.
+    pub arguments: Value,
+    /// Which attempt is the current or last one, from 1.
+    pub attempt: i64,
+    /// After so many failed attempts it is failed.
+    pub max_attempts: i64,
+    /// How many workers died of it.
+    pub crashes: i64,
+    /// Raised by every claim; writes of an older fence are refused.
+    pub fence: i64,
+    /// When a worker may take it.
+    pub due_at: DateTime<Utc>,
+    /// Why it waits, for a person.
+    pub wait_reason: String,
+    /// Somebody asked for it to stop.
+    pub cancel_requested: bool,
+    /// How far it is.
+    pub progress: Option<Progress>,
+    /// What came of it.
+    pub result: Option<Value>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// W3C trace context of what accepted it.
+    pub traceparent: Option<String>,
+    /// Accepted.
+    pub created_at: DateTime<Utc>,
+    /// First taken.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Reached its last state.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// One line that a run wrote.
+#[derive(Clone, Debug)]
+pub struct LogLine {
+    /// Counts from 1 within the run.
+    pub seq: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// `info`, `warn` or `error`.
+    pub level: String,
+    /// For a person.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::State;
+
+    #[test]
+    fn every_state_survives_its_own_text() {
+        for (state, text) in State::ALL {
+            assert_eq!(State::parse(&text.to_uppercase()).unwrap(), state);
+            assert_eq!(state.to_string(), text);
+        }
+        assert!(State::parse("done").unwrap_err().to_string().contains("SUCCEEDED"));
+    }
+}

@@ -1,0 +1,71 @@
+//! Runs as clients see them. The calls themselves belong to `SyncService`.
+
+use crate::{
+    api::v1,
+    runs::{LogLine, Run, State},
+};
+
+
+impl From<State> for v1::RunState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Queued => Self::Queued,
+            State::Running => Self::Running,
+            State::Retrying => Self::Retrying,
+            State::Waiting => Self::Waiting,
+            State::Succeeded => Self::Succeeded,
+            State::Partial => Self::Partial,
+            State::Failed => Self::Failed,
+            State::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<Run> for v1::Run {
+    fn from(run: Run) -> Self {
+        let waits = matches!(run.state, State::Queued | State::Retrying | State::Waiting);
+        Self {
+            name: run.name.to_string(),
+            sync: run.sync.to_string(),
+            state: v1::RunState::from(run.state).into(),
+            dry_run: run.arguments["dry_run"].as_bool().unwrap_or_default(),
+            cause: run.cause,
+            attempt: small(run.attempt),
+            max_attempts: small(run.max_attempts),
+            create_time: Some(run.created_at.into()),
+            start_time: run.started_at.map(Into::into),
+            finish_time: run.finished_at.map(Into::into),
+            due_time: waits.then(|| run.due_at.into()),
+            wait_reason: run.wait_reason,
+            progress: run.progress.map(|progress| v1::RunProgress {
+                phase: progress.phase,
+                done: progress.done.try_into().unwrap_or(i64::MAX),
+                total: progress.total.try_into().unwrap_or(i64::MAX),
+            }),
+            // A result of another version that does not read as one is left out rather than failing the whole run.
+            result: run
+                .result
+                .and_then(|result| serde_json::from_value(result).ok()),
+            error: run.failure.map(|failure| v1::RunError {
+                reason: failure.reason,
+                message: failure.message,
+            }),
+            cancel_requested: run.cancel_requested,
+        }
+    }
+}
+
+impl From<LogLine> for v1::RunLog {
+    fn from(line: LogLine) -> Self {
+        Self {
+            time: Some(line.at.into()),
+            level: line.level,
+            message: line.message,
+        }
+    }
+}
+
+fn small(number: i64) -> i32 {
+    number.try_into().unwrap_or(i32::MAX)
+}
+

@@ -1,0 +1,454 @@
+//! The SQL of runs, their log lines, workers and request ids.
+
+use crate::{
+    base::{Error, ResourceId, Result, RunName, SyncName, TenantId},
+    db::{Engine, Tx, execute, fetch_all, fetch_one, fetch_optional},
+    runs::{Failure, LogLine, Progress, Run, State},
+};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+/// All columns of a run, in the order of [`Row`].
+macro_rules! columns {
+    () => {
+        "tenant_id, run_id, kind, subject, cause, state, arguments, attempt, max_attempts, crashes, fence, due_at, \
+         wait_reason, cancel_requested_at, progress, result, error_reason, error_message, traceparent, created_at, \
+         started_at, finished_at, updated_at"
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    tenant_id: String,
+    run_id: Uuid,
+    kind: String,
+    subject: String,
+    cause: String,
+    state: String,
+    arguments: Json<Value>,
+    attempt: i64,
+    max_attempts: i64,
+    crashes: i64,
+    fence: i64,
+    due_at: DateTime<Utc>,
+    wait_reason: String,
+    cancel_requested_at: Option<DateTime<Utc>>,
+    progress: Option<Json<Progress>>,
+    result: Option<Json<Value>>,
+    error_reason: Option<String>,
+    error_message: Option<String>,
+    traceparent: Option<String>,
+    created_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    finished_at: Option<DateTime<Utc>>,
+    updated_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for Run {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let tenant = ResourceId::parse("tenant_id", &row.tenant_id)?;
+        let failure = match (row.error_reason, row.error_message) {
+            (Some(reason), Some(message)) => Some(Failure { reason, message }),
+            _ => None,
+        };
+        Ok(Self {
+            name: RunName::new(tenant.clone(), row.run_id),
+            kind: row.kind,
+            sync: SyncName::new(tenant, ResourceId::parse("subject", &row.subject)?),
+            cause: row.cause,
+            state: State::parse(&row.state)?,
+            arguments: row.arguments.0,
+            attempt: row.attempt,
+            max_attempts: row.max_attempts,
+            crashes: row.crashes,
+            fence: row.fence,
+            due_at: row.due_at,
+            wait_reason: row.wait_reason,
+            cancel_requested: row.cancel_requested_at.is_some(),
+            progress: row.progress.map(|json| json.0),
+            result: row.result.map(|json| json.0),
+            failure,
+            traceparent: row.traceparent,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+fn runs(rows: Vec<Row>) -> Result<Vec<Run>> {
+    rows.into_iter().map(Run::try_from).collect()
+}
+
+/// Stores a new run.
+pub async fn insert(tx: &mut Tx, run: &Run) -> Result<()> {
+    const SQL: &str = "INSERT INTO runs (tenant_id, run_id, kind, subject, cause, state, priority, arguments, attempt, \
+         max_attempts, crashes, fence, due_at, wait_reason, traceparent, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, 0, 0, $10, '', $11, $12, $12)";
+    execute!(
+        tx,
+        SQL,
+        run.name.tenant.as_str(),
+        run.name.id,
+        run.kind.as_str(),
+        run.sync.id.as_str(),
+        run.cause.as_str(),
+        run.state.as_str(),
+        Json(&run.arguments),
+        run.attempt,
+        run.max_attempts,
+        run.due_at,
+        run.traceparent.as_deref(),
+        run.created_at
+    )?;
+    Ok(())
+}
+
+/// The run, or `None`.
+pub async fn get(tx: &mut Tx, name: &RunName) -> Result<Option<Run>> {
+    const SQL: &str = concat!("SELECT ", columns!(), " FROM runs WHERE tenant_id = $1 AND run_id = $2");
+    fetch_optional!(tx, Row, SQL, name.tenant.as_str(), name.id)?
+        .map(Run::try_from)
+        .transpose()
+}
+
+/// Runs of a tenant, newest first, of one sync and in one state where those are given.
+pub async fn list(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    sync: Option<&ResourceId>,
+    state: Option<State>,
+    before: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Run>> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM runs WHERE tenant_id = $1 AND ($2 = '' OR subject = $2) AND ($3 = '' OR state = $3) \
+         AND run_id < $4 ORDER BY run_id DESC LIMIT $5"
+    );
+    runs(fetch_all!(
+        tx,
+        Row,
+        SQL,
+        tenant.as_str(),
+        sync.map_or("", ResourceId::as_str),
+        state.map_or("", State::as_str),
+        before.unwrap_or(Uuid::max()),
+        limit
+    )?)
+}
+
+/// Whether a run of the sync is not finished.
+pub async fn any_open(tx: &mut Tx, sync: &SyncName) -> Result<bool> {
+    const SQL: &str = "SELECT count(*) FROM runs WHERE tenant_id = $1 AND subject = $2 \
+         AND state IN ('queued', 'running', 'retrying', 'waiting')";
+    let (open,): (i64,) = fetch_one!(tx, (i64,), SQL, sync.tenant.as_str(), sync.id.as_str())?;
+    Ok(open > 0)
+}
+
+/// Takes up to `limit` runs that are due, of the kinds in `kinds` (a JSON list), for a worker. Runs of a sync that is
+/// running wait for it. With `only`, takes that run or nothing.
+pub async fn claim(
+    tx: &mut Tx,
+    worker: Uuid,
+    kinds: &str,
+    only: Option<Uuid>,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Run>> {
+    // Differs by necessity: PostgreSQL has many claimers at once, which must pass over each other's rows; SQLite has one
+    // writer, and no such clause.
+    macro_rules! claim {
+        ($lock:literal) => {
+            concat!(
+                "UPDATE runs SET state = 'running', fence = fence + 1, worker_id = $1, wait_reason = '', ",
+                "attempt = attempt + CASE state WHEN 'waiting' THEN 0 ELSE 1 END, ",
+                "started_at = COALESCE(started_at, $2), updated_at = $2 ",
+                "WHERE (tenant_id, run_id) IN (SELECT r.tenant_id, r.run_id FROM runs r ",
+                "WHERE r.state IN ('queued', 'retrying', 'waiting') AND r.due_at <= $2 ",
+                "AND ($3 OR r.run_id = $4) AND r.kind IN (SELECT k.value ",
+                $lock,
+                " FROM json_each($5) AS k) AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.tenant_id = r.tenant_id ",
+                "AND o.subject = r.subject AND o.state = 'running') ORDER BY r.priority DESC, r.due_at LIMIT $6 ",
+            )
+        };
+    }
+    const POSTGRES: &str = concat!(
+        claim!("#>> '{}'"),
+        "FOR UPDATE OF r SKIP LOCKED) RETURNING ",
+        columns!()
+    );
+    const SQLITE: &str = concat!(claim!(""), ") RETURNING ", columns!());
+    let sql = match tx.engine() {
+        Engine::Postgres => POSTGRES,
+        Engine::Sqlite => SQLITE,
+    };
+    runs(fetch_all!(
+        tx,
+        Row,
+        sql,
+        worker,
+        now,
+        only.is_none(),
+        only.unwrap_or(Uuid::nil()),
+        kinds,
+        limit
+    )?)
+}
+
+/// What a worker writes when it lets go of a run.
+pub struct Release<'a> {
+    /// The state it goes to.
+    pub state: State,
+    /// When it may be taken again.
+    pub due_at: DateTime<Utc>,
+    /// Why it waits.
+    pub wait_reason: &'a str,
+    /// What came of it; `None` keeps what is there.
+    pub result: Option<&'a Value>,
+    /// Why it failed.
+    pub failure: Option<&'a Failure>,
+}
+
+/// Lets go of a run, unless somebody else owns it by now: then `false`, and nothing is written.
+pub async fn release(
+    tx: &mut Tx,
+    name: &RunName,
+    fence: i64,
+    release: &Release<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    const SQL: &str = "UPDATE runs SET state = $1, due_at = $2, wait_reason = $3, result = COALESCE($4, result), \
+         error_reason = $5, error_message = $6, worker_id = NULL, updated_at = $7, \
+         finished_at = CASE WHEN $8 THEN $7 ELSE NULL END \
+         WHERE tenant_id = $9 AND run_id = $10 AND fence = $11 AND state = 'running'";
+    let changed = execute!(
+        tx,
+        SQL,
+        release.state.as_str(),
+        release.due_at,
+        release.wait_reason,
+        release.result.map(Json),
+        release.failure.map(|failure| failure.reason.as_str()),
+        release.failure.map(|failure| failure.message.as_str()),
+        now,
+        release.state.is_final(),
+        name.tenant.as_str(),
+        name.id,
+        fence
+    )?;
+    Ok(changed == 1)
+}
+
+/// Writes how far a run is; `false` when somebody else owns it by now.
+pub async fn progress(
+    tx: &mut Tx,
+    name: &RunName,
+    fence: i64,
+    progress: &Progress,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    const SQL: &str = "UPDATE runs SET progress = $1, updated_at = $2 \
+         WHERE tenant_id = $3 AND run_id = $4 AND fence = $5 AND state = 'running'";
+    let changed = execute!(
+        tx,
+        SQL,
+        Json(progress),
+        now,
+        name.tenant.as_str(),
+        name.id,
+        fence
+    )?;
+    Ok(changed == 1)
+}
+
+/// Whether a worker still owns the run that it claimed with this fence.
+pub async fn owns(tx: &mut Tx, name: &RunName, fence: i64) -> Result<bool> {
+    const SQL: &str = "SELECT count(*) FROM runs WHERE tenant_id = $1 AND run_id = $2 AND fence = $3 AND state = 'running'";
+    let (owned,): (i64,) = fetch_one!(tx, (i64,), SQL, name.tenant.as_str(), name.id, fence)?;
+    Ok(owned == 1)
+}
+
+/// Puts a finished run, or one that nobody has, into another state; `false` when it is in none of `from`.
+pub async fn transition(
+    tx: &mut Tx,
+    name: &RunName,
+    from: &[State],
+    to: State,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    const SQL: &str = "UPDATE runs SET state = $1, due_at = $2, updated_at = $2, wait_reason = '', \
+         cancel_requested_at = NULL, finished_at = CASE WHEN $3 THEN $2 ELSE NULL END, fence = fence + 1, \
+         attempt = CASE WHEN $3 THEN attempt ELSE 0 END, crashes = CASE WHEN $3 THEN crashes ELSE 0 END, \
+         cause = CASE WHEN $3 THEN cause ELSE 'retry' END, \
+         error_reason = CASE WHEN $3 THEN error_reason ELSE NULL END \
+         WHERE tenant_id = $4 AND run_id = $5 AND state = $6";
+    for state in from {
+        let changed = execute!(
+            tx,
+            SQL,
+            to.as_str(),
+            now,
+            to.is_final(),
+            name.tenant.as_str(),
+            name.id,
+            state.as_str()
+        )?;
+        if changed == 1 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Asks the worker of a running run to stop; `false` when no worker has it.
+pub async fn request_cancel(tx: &mut Tx, name: &RunName, now: DateTime<Utc>) -> Result<bool> {
+    const SQL: &str = "UPDATE runs SET cancel_requested_at = COALESCE(cancel_requested_at, $1), updated_at = $1 \
+         WHERE tenant_id = $2 AND run_id = $3 AND state = 'running'";
+    Ok(execute!(tx, SQL, now, name.tenant.as_str(), name.id)? == 1)
+}
+
+/// Which of a worker's runs were asked to stop.
+pub async fn cancel_requests(tx: &mut Tx, worker: Uuid) -> Result<Vec<Uuid>> {
+    const SQL: &str = "SELECT run_id FROM runs WHERE worker_id = $1 AND state = 'running' \
+         AND cancel_requested_at IS NOT NULL";
+    let rows = fetch_all!(tx, (Uuid,), SQL, worker)?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Says that a worker lives; makes its row at the first beat.
+pub async fn beat(tx: &mut Tx, worker: Uuid, label: &str, now: DateTime<Utc>) -> Result<()> {
+    const SQL: &str = "INSERT INTO workers (worker_id, label, started_at, heartbeat_at) VALUES ($1, $2, $3, $3) \
+         ON CONFLICT (worker_id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at";
+    execute!(tx, SQL, worker, label, now)?;
+    Ok(())
+}
+
+/// Forgets a worker that ended in order.
+pub async fn remove_worker(tx: &mut Tx, worker: Uuid) -> Result<()> {
+    execute!(tx, "DELETE FROM workers WHERE worker_id = $1", worker)?;
+    Ok(())
+}
+
+/// Gives back what a worker still has, so that others need not wait until it counts as dead.
+pub async fn hand_back(tx: &mut Tx, worker: Uuid, now: DateTime<Utc>) -> Result<u64> {
+    const SQL: &str = "UPDATE runs SET state = 'queued', fence = fence + 1, worker_id = NULL, due_at = $1, \
+         wait_reason = 'handed back', updated_at = $1 WHERE worker_id = $2 AND state = 'running'";
+    execute!(tx, SQL, now, worker)
+}
+
+/// Takes the runs of workers that were last heard of before `dead_before` away from them, and forgets those workers.
+/// A run whose workers died `most_crashes` times is parked as failed.
+pub async fn take_from_dead(
+    tx: &mut Tx,
+    dead_before: DateTime<Utc>,
+    most_crashes: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Run>> {
+    const TAKE: &str = concat!(
+        "UPDATE runs SET crashes = crashes + 1, fence = fence + 1, worker_id = NULL, due_at = $1, updated_at = $1, ",
+        "state = CASE WHEN crashes + 1 >= $2 THEN 'failed' ELSE 'queued' END, ",
+        "finished_at = CASE WHEN crashes + 1 >= $2 THEN $1 ELSE NULL END, ",
+        "error_reason = CASE WHEN crashes + 1 >= $2 THEN 'WORKER_DIED_REPEATEDLY' ELSE NULL END, ",
+        "error_message = CASE WHEN crashes + 1 >= $2 THEN 'the process that ran it died each time' ELSE NULL END ",
+        "WHERE state = 'running' AND worker_id NOT IN (SELECT worker_id FROM workers WHERE heartbeat_at >= $3) RETURNING ",
+        columns!()
+    );
+    let taken = runs(fetch_all!(tx, Row, TAKE, now, most_crashes, dead_before)?)?;
+    execute!(tx, "DELETE FROM workers WHERE heartbeat_at < $1", dead_before)?;
+    Ok(taken)
+}
+
+/// Adds a line to a run's log.
+pub async fn log(
+    tx: &mut Tx,
+    name: &RunName,
+    level: &str,
+    message: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    const SQL: &str = "INSERT INTO run_logs (tenant_id, run_id, seq, at, level, message) \
+         SELECT $1, $2, COALESCE(max(seq), 0) + 1, $3, $4, $5 FROM run_logs WHERE tenant_id = $1 AND run_id = $2";
+    execute!(
+        tx,
+        SQL,
+        name.tenant.as_str(),
+        name.id,
+        now,
+        level,
+        message
+    )?;
+    Ok(())
+}
+
+/// Log lines of a run, oldest first.
+pub async fn logs(tx: &mut Tx, name: &RunName, after: i64, limit: i64) -> Result<Vec<LogLine>> {
+    const SQL: &str = "SELECT seq, at, level, message FROM run_logs \
+         WHERE tenant_id = $1 AND run_id = $2 AND seq > $3 ORDER BY seq LIMIT $4";
+    let rows = fetch_all!(
+        tx,
+        (i64, DateTime<Utc>, String, String),
+        SQL,
+        name.tenant.as_str(),
+        name.id,
+        after,
+        limit
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|(seq, at, level, message)| LogLine {
+            seq,
+            at,
+            level,
+            message,
+        })
+        .collect())
+}
+
+/// Remembers which resource answers a request id, or tells which one already does (with its fingerprint).
+pub async fn remember_request(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    method: &str,
+    request_id: Uuid,
+    fingerprint: &str,
+    resource: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<(String, String)>> {
+    const INSERT: &str = "INSERT INTO request_ids (tenant_id, method, request_id, fingerprint, resource, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, method, request_id) DO NOTHING";
+    const SELECT: &str = "SELECT fingerprint, resource FROM request_ids \
+         WHERE tenant_id = $1 AND method = $2 AND request_id = $3";
+    let inserted = execute!(
+        tx,
+        INSERT,
+        tenant.as_str(),
+        method,
+        request_id,
+        fingerprint,
+        resource,
+        now
+    )?;
+    if inserted == 1 {
+        return Ok(None);
+    }
+    fetch_optional!(
+        tx,
+        (String, String),
+        SELECT,
+        tenant.as_str(),
+        method,
+        request_id
+    )
+}
+
+/// Forgets request ids that are older than `before`.
+pub async fn forget_requests(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64> {
+    execute!(tx, "DELETE FROM request_ids WHERE created_at < $1", before)
+}

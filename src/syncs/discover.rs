@@ -1,0 +1,313 @@
+//! Reads from Google what is new: conferences, my part in them, and the calendar events that they belong to.
+//!
+//! Conferences come from the list *and* from looking up the code of calendar events that the list shows no conference for,
+//! because the list may hold only meetings that the user organised. What was read completely before is not read again.
+
+use crate::{
+    base::{Error, Result},
+    connectors::google::{
+        GoogleError,
+        MeetingCode,
+        calendar::{self, Response},
+        meet::{Conference, ConferenceFilter, Participant},
+    },
+    syncs::{
+        definition::HORIZON_DAYS,
+        meeting::{Event, Meeting, Session},
+        source::Source,
+    },
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::{HashMap, HashSet};
+
+/// An event and its meeting need not begin together, and a meeting may go on after its event.
+const EVENT_SLACK: TimeDelta = TimeDelta::hours(24);
+/// An event's code is looked up until this long after the event, in case the conference shows late.
+const CODE_SLACK: TimeDelta = TimeDelta::hours(1);
+/// A conference of an event begins at most so long before or after it.
+const CODE_WINDOW: TimeDelta = TimeDelta::hours(2);
+
+/// Which stretch of time is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Meetings that ended before this are of no interest.
+    pub start: DateTime<Utc>,
+    /// The present, when the run began.
+    pub end: DateTime<Utc>,
+    /// Everything that ended before this was read before; `start` when nothing was.
+    pub unread_from: DateTime<Utc>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Discovery {
+    /// Conferences whose details have to be read.
+    pub to_read: Vec<Conference>,
+    /// Known meetings whose event changed; no details need be read.
+    pub changed: Vec<Meeting>,
+    /// Conferences that run now, or were running and were not read again.
+    pub running: usize,
+    /// What a person should know.
+    pub notices: Vec<String>,
+    events: Vec<calendar::Event>,
+    codes: HashMap<String, String>,
+}
+
+/// Finds what is new. `known` are the stored meetings by conference, with whether they are settled.
+pub async fn discover(source: &Source, calendars: &[String], window: Window, known: &HashMap<String, (Meeting, bool)>) -> Result<Discovery> {
+    let filter = ConferenceFilter {
+        ended_from: Some(window.unread_from),
+        started_until: Some(window.end),
+        ..ConferenceFilter::default()
+    };
+    let (listed, events) = futures::try_join!(
+        async { Ok::<_, Error>(source.meet.list_conferences(&filter).await?) },
+        read_events(source, calendars, window)
+    )?;
+    let (events, mut notices) = events;
+    let mut conferences: HashMap<String, Conference> =
+        listed.into_iter().map(|conference| (conference.name.clone(), conference)).collect();
+    read_unsettled(source, known, &mut conferences, &mut notices).await?;
+    let mut codes = read_codes(source, &conferences).await?;
+    for (code, found) in look_up_codes(source, &events, window, known, &conferences, &codes).await? {
+        for conference in found {
+            if let Some(space) = &conference.space {
+                codes.insert(space.clone(), code.clone());
+            }
+            conferences.entry(conference.name.clone()).or_insert(conference);
+        }
+    }
+    if window.end - window.start > TimeDelta::days(i64::from(HORIZON_DAYS)) && window.unread_from == window.start {
+        notices.push(format!(
+            "Google keeps conferences for {HORIZON_DAYS} days after their end: older meetings cannot be found any more"
+        ));
+    }
+    let mut discovery = Discovery { notices, events, codes, ..Discovery::default() };
+    for conference in conferences.into_values() {
+        match known.get(&conference.name) {
+            _ if conference.end.is_none() => discovery.running += 1,
+            Some((meeting, true)) if meeting.end == conference.end => {
+                let event = discovery.event_of(meeting.code.as_deref(), meeting.start, meeting.end);
+                // An event that is not in the part of the calendar that was read says nothing about what was known.
+                if event.is_some() && event != meeting.event {
+                    discovery.changed.push(Meeting { event, ..meeting.clone() });
+                }
+            }
+            _ => discovery.to_read.push(conference),
+        }
+    }
+    discovery.to_read.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
+    if discovery.running > 0 {
+        discovery.notices.push(format!("{} of the meetings still run: they are written after their end", discovery.running));
+    }
+    Ok(discovery)
+}
+
+impl Discovery {
+    /// Reads my part in one conference that has ended. `None` when Google has it no more.
+    pub async fn read(&self, source: &Source, conference: &Conference) -> Result<Option<Meeting>> {
+        let participants = match source.meet.list_participants(&conference.name).await {
+            Ok(participants) => participants,
+            Err(GoogleError::NotFound { .. }) => return Ok(None),
+            Err(other) => return Err(other.into()),
+        };
+        let (me, others): (Vec<&Participant>, Vec<&Participant>) =
+            participants.iter().partition(|participant| participant.user.as_deref() == Some(source.me.as_str()));
+        let mut sessions = Vec::new();
+        for participant in me {
+            let read = match source.meet.list_sessions(&participant.name).await {
+                Ok(read) => read,
+                Err(GoogleError::NotFound { .. }) => return Ok(None),
+                Err(other) => return Err(other.into()),
+            };
+            sessions.extend(read.into_iter().map(|session| Session { start: session.start, end: session.end }));
+        }
+        sessions.sort_unstable();
+        let code = conference.space.as_ref().and_then(|space| self.codes.get(space)).cloned();
+        Ok(Some(Meeting {
+            event: self.event_of(code.as_deref(), conference.start, conference.end),
+            conference: conference.name.clone(),
+            space: conference.space.clone(),
+            code,
+            start: conference.start,
+            end: conference.end,
+            sessions,
+            others: others.len(),
+        }))
+    }
+
+    /// Codes of spaces that were found out, to be remembered.
+    pub fn codes(&self) -> &HashMap<String, String> {
+        &self.codes
+    }
+
+    /// The event with this code that overlaps most: a series shares one code.
+    fn event_of(&self, code: Option<&str>, start: DateTime<Utc>, end: Option<DateTime<Utc>>) -> Option<Event> {
+        let code = code?;
+        let end = end.unwrap_or(start);
+        let overlap = |event: &calendar::Event| {
+            let (from, until) = instants(event)?;
+            Some(until.min(end) - from.max(start))
+        };
+        self.events
+            .iter()
+            .filter(|event| event.meeting_code.as_ref().is_some_and(|known| known.as_str() == code))
+            .filter_map(|event| overlap(event).map(|overlap| (overlap, event)))
+            .filter(|(overlap, _)| *overlap > TimeDelta::zero() || *overlap > -CODE_WINDOW)
+            .max_by_key(|(overlap, event)| (*overlap, std::cmp::Reverse(event.id.clone())))
+            .map(|(_, event)| Event {
+                title: event.summary.clone(),
+                calendar: event.calendar_id.clone(),
+                domains: domains_of_others(event),
+                declined: event.my_response == Some(Response::Declined),
+            })
+    }
+}
+
+/// Begin and end of an event that has a time of day.
+fn instants(event: &calendar::Event) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    Some((event.start.instant()?, event.end.instant()?))
+}
+
+/// Domains of those who were invited besides me; rooms and other resources are nobody.
+fn domains_of_others(event: &calendar::Event) -> Vec<String> {
+    let mut domains: Vec<String> = event
+        .attendees
+        .iter()
+        .filter(|attendee| !attendee.is_self && !attendee.resource)
+        .filter_map(|attendee| attendee.email.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()))
+        .collect();
+    domains.sort_unstable();
+    domains.dedup();
+    domains
+}
+
+/// Events of all calendars around the unread stretch; a calendar that cannot be read is said and left out, because times
+/// matter more than titles.
+async fn read_events(source: &Source, calendars: &[String], window: Window) -> Result<(Vec<calendar::Event>, Vec<String>)> {
+    let (mut events, mut notices) = (Vec::new(), Vec::new());
+    for calendar in calendars {
+        match source.calendar.list_events(calendar, window.unread_from - EVENT_SLACK, window.end).await {
+            Ok(read) => events.extend(read),
+            Err(GoogleError::ScopeMissing { .. }) => notices.push(
+                "the token may not read calendars: entries have no titles; log in again to allow it".to_owned(),
+            ),
+            Err(GoogleError::NotFound { .. } | GoogleError::Forbidden { .. }) => {
+                notices.push(format!("the calendar {calendar:?} does not exist or cannot be seen: its titles are missing"));
+            }
+            Err(error @ GoogleError::ApiDisabled { .. }) => notices.push(format!("entries have no titles: {error}")),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok((events, notices))
+}
+
+/// Conferences that were running, or whose sessions were still open, when they were read.
+async fn read_unsettled(
+    source: &Source,
+    known: &HashMap<String, (Meeting, bool)>,
+    conferences: &mut HashMap<String, Conference>,
+    notices: &mut Vec<String>,
+) -> Result<()> {
+    let missing: Vec<&str> = known
+        .iter()
+        .filter(|(name, (_, settled))| !settled && !conferences.contains_key(*name))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let reads: Vec<_> = missing
+        .into_iter()
+        .map(|name| async move { Ok::<_, Error>(source.meet.get_conference(name).await?) })
+        .collect();
+    let read: Vec<Option<Conference>> = stream::iter(reads)
+        .buffer_unordered(source.concurrency)
+        .try_collect()
+        .await?;
+    for conference in read {
+        match conference {
+            Some(conference) => {
+                conferences.insert(conference.name.clone(), conference);
+            }
+            None => notices.push("a meeting that had not ended when it was read last has expired at Google".to_owned()),
+        }
+    }
+    Ok(())
+}
+
+/// The codes of the conferences' spaces: from what is remembered, else one call per distinct space.
+async fn read_codes(source: &Source, conferences: &HashMap<String, Conference>) -> Result<HashMap<String, String>> {
+    let mut codes = source.codes.clone();
+    let unknown: HashSet<&str> = conferences
+        .values()
+        .filter_map(|conference| conference.space.as_deref())
+        .filter(|space| !codes.contains_key(*space))
+        .collect();
+    let reads: Vec<_> = unknown
+        .into_iter()
+        .map(|space| async move {
+            let found = source.meet.get_space(space).await?;
+            Ok::<_, Error>(found.and_then(|found| Some((space.to_owned(), found.meeting_code?.as_str().to_owned()))))
+        })
+        .collect();
+    let read: Vec<Option<(String, String)>> = stream::iter(reads)
+        .buffer_unordered(source.concurrency)
+        .try_collect()
+        .await?;
+    codes.extend(read.into_iter().flatten());
+    Ok(codes)
+}
+
+/// Asks for conferences by the code of events that ended lately and have none yet.
+async fn look_up_codes(
+    source: &Source,
+    events: &[calendar::Event],
+    window: Window,
+    known: &HashMap<String, (Meeting, bool)>,
+    conferences: &HashMap<String, Conference>,
+    codes: &HashMap<String, String>,
+) -> Result<Vec<(String, Vec<Conference>)>> {
+    let mut seen: Vec<(&str, DateTime<Utc>, DateTime<Utc>)> = Vec::new();
+    for conference in conferences.values() {
+        if let Some(code) = conference.space.as_ref().and_then(|space| codes.get(space)) {
+            seen.push((code, conference.start, conference.end.unwrap_or(window.end)));
+        }
+    }
+    for (meeting, _) in known.values() {
+        if let Some(code) = &meeting.code {
+            seen.push((code, meeting.start, meeting.end.unwrap_or(window.end)));
+        }
+    }
+    // A series shares one code, so having seen another meeting of it is not having seen this one.
+    let is_seen = |code: &str, start: DateTime<Utc>, end: DateTime<Utc>| {
+        seen.iter().any(|(known, from, until)| *known == code && *from < end && *until > start)
+    };
+    let mut wanted: HashMap<&MeetingCode, (DateTime<Utc>, DateTime<Utc>)> = HashMap::new();
+    for event in events {
+        let (Some(code), Some((start, end))) = (&event.meeting_code, instants(event)) else {
+            continue;
+        };
+        if start < window.end && end >= window.unread_from - CODE_SLACK && !is_seen(code.as_str(), start, end) {
+            let span = wanted.entry(code).or_insert((start, end));
+            *span = (span.0.min(start), span.1.max(end));
+        }
+    }
+    let reads: Vec<_> = wanted
+        .into_iter()
+        .map(|(code, (start, end))| async move {
+            let filter = ConferenceFilter {
+                meeting_code: Some(code.clone()),
+                started_from: Some(start - CODE_WINDOW),
+                started_until: Some(end + CODE_WINDOW),
+                ..ConferenceFilter::default()
+            };
+            let found = match source.meet.list_conferences(&filter).await {
+                Ok(found) => found,
+                // A code of somebody else's meeting, or of a service that is not Meet, is not worth a failed run.
+                Err(GoogleError::NotFound { .. } | GoogleError::Forbidden { .. } | GoogleError::Refused { .. }) => Vec::new(),
+                Err(other) => return Err(Error::from(other)),
+            };
+            Ok((code.as_str().to_owned(), found))
+        })
+        .collect();
+    stream::iter(reads).buffer_unordered(source.concurrency).try_collect().await
+}
