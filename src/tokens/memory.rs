@@ -5,11 +5,11 @@
 
 use crate::{
     app::App,
-    base::{Result, Secret, TokenName},
+    base::{Result, TokenName},
     db::Scope,
-    tokens::{Scopes, reads::Reads, store},
+    tokens::{Issued, reads::Reads, store},
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use std::{
     collections::HashMap,
     sync::{
@@ -30,14 +30,12 @@ const STALE_AFTER: Duration = Duration::from_millis(800);
 const MOST: usize = 10_000;
 
 /// A credential that may be used now.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Warm {
-    pub secret: Secret,
-    /// `None`: a key, which does not end.
-    pub expires_at: Option<DateTime<Utc>>,
+    pub issued: Arc<Issued>,
     /// Renewed so long before its end.
     pub margin: TimeDelta,
-    pub scopes: Scopes,
+    /// Of the row that it was read from.
     pub version: i64,
 }
 
@@ -51,7 +49,7 @@ pub(super) struct Memory {
 }
 
 struct Entry {
-    warm: Warm,
+    warm: Arc<Warm>,
     begun: Instant,
     /// When the row was read last, in milliseconds since `begun`.
     checked: AtomicU64,
@@ -85,7 +83,7 @@ impl Memory {
             self.forget(name);
             return Ok(None);
         }
-        Ok(Some(Arc::new(entry.warm.clone())))
+        Ok(Some(Arc::clone(&entry.warm)))
     }
 
     /// Compares a remembered token with its row: one caller does, the others go on with what they have as long as that
@@ -110,7 +108,7 @@ impl Memory {
     }
 
     /// Remembers what was just read from the row.
-    pub(super) fn remember(&self, name: &TokenName, warm: Warm, read_at: Instant) {
+    pub(super) fn remember(&self, name: &TokenName, warm: Arc<Warm>, read_at: Instant) {
         let entry = Entry {
             warm,
             begun: read_at,

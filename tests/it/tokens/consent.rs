@@ -131,8 +131,10 @@ async fn a_state_is_good_once_and_for_ten_minutes(database: Database) {
     let begun = begin(&office, &name).await;
     let address = browse(&begun.url).await;
     office.advance(TimeDelta::minutes(10));
+    let asked = office.refreshes();
     let error = complete(&office, &name, &address).await.unwrap_err();
     assert_eq!(reason(&error), "AUTHORIZATION_UNKNOWN");
+    assert_eq!(office.refreshes(), asked, "the provider was not even asked");
 }
 
 async fn a_refused_consent_is_denied_and_changes_nothing(database: Database) {

@@ -12,7 +12,7 @@ mod refreshing;
 mod rpc;
 
 use crate::kit::{self, Database};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use std::{sync::Arc, time::Duration};
 use syncline::{
     app::App,
@@ -199,8 +199,4 @@ fn fields(error: &Error) -> Vec<&str> {
 fn reply(status: u16, body: &str) -> Effect {
     let json = serde_json::json!({"reply": {"status": status, "body": body}});
     serde_json::from_value(json).expect("an effect")
-}
-
-fn at(text: &str) -> DateTime<Utc> {
-    text.parse().expect("a time")
 }
