@@ -6,3 +6,6 @@ pub mod outbound;
 pub mod tokens;
 pub mod vault;
 pub mod telemetry;
+//! Syncline copies data between `SaaS` products, exactly once.
+
+pub mod simulator;
