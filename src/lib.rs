@@ -1,4 +1,6 @@
 pub mod api;
+//! Syncline: copies data between SaaS products, exactly once. This page is the map of the house.
+
 pub mod base;
 pub mod config;
 pub mod db;

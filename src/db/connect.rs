@@ -5,14 +5,11 @@ use crate::{
     db::{Options, Pool, Target, check_schema},
 };
 use sqlx::{
-    ConnectOptions,
+    ConnectOptions, Connection, PgConnection, Row,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::Path, str::FromStr, time::Duration};
-
-/// How long SQLite waits for another process that is writing before it says that the database is locked.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+use std::{path::Path, str::FromStr};
 
 pub(super) async fn open(options: &Options) -> Result<Pool> {
     check_schema(&options.schema)?;
@@ -23,16 +20,25 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
                 .max_connections(options.max_connections)
                 .acquire_timeout(options.acquire_timeout)
                 .idle_timeout(options.idle_timeout)
+                // In place of the pool's own test, which does not see a transaction that was left open.
+                .test_before_acquire(false)
+                .before_acquire(|connection, _| Box::pin(is_outside_transactions(connection)))
                 .connect_with(connect)
-                .await?;
+                .await
+                .map_err(cannot_reach)?;
             Ok(Pool::Postgres(pool))
         }
         Target::Sqlite(file) => {
-            let connect = sqlite_options(file);
+            let connect = sqlite_options(file, options);
             let pool = |connections| {
                 SqlitePoolOptions::new()
                     .max_connections(connections)
                     .acquire_timeout(options.acquire_timeout)
+                    // SQLite ends a transaction by itself when the disk is full; sqlx 0.9 then counts one that is not
+                    // there, and refuses to begin another.
+                    .before_acquire(|connection, _| {
+                        Box::pin(std::future::ready(Ok(!connection.is_in_transaction())))
+                    })
             };
             // The writer comes first: it makes the file and switches it to write-ahead logging, which readers cannot.
             let write = pool(1)
@@ -41,7 +47,7 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
                 .map_err(|cause| cannot_open(file, cause))?;
             let read = pool(options.max_connections)
                 .idle_timeout(options.idle_timeout)
-                .connect_lazy_with(connect.create_if_missing(false));
+                .connect_lazy_with(connect.create_if_missing(false).pragma("query_only", "ON"));
             Ok(Pool::Sqlite { write, read })
         }
     }
@@ -65,16 +71,35 @@ pub(super) fn postgres_options(url: &str, persistent: bool) -> Result<PgConnectO
     })
 }
 
-fn sqlite_options(file: &Path) -> SqliteConnectOptions {
+fn sqlite_options(file: &Path, options: &Options) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         // An accepted run must survive a power cut, not only a crash of the process.
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_TIMEOUT)
+        .busy_timeout(options.busy_timeout)
         .foreign_keys(true)
         .disable_statement_logging()
+}
+
+/// A caller may go away, or the role be refused, between `BEGIN` and the moment where sqlx counts the transaction as
+/// begun; sqlx 0.9 then does not roll it back. Such a connection still has the role of its transaction, or fails here.
+async fn is_outside_transactions(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    const SQL: &str = "SELECT current_setting('role') = 'none'";
+    let row = sqlx::raw_sql(SQL).fetch_one(connection).await?;
+    row.try_get(0)
+}
+
+/// The pool repeats a refused connection until its time is up, and then only says that.
+fn cannot_reach(cause: sqlx::Error) -> Error {
+    match cause {
+        sqlx::Error::PoolTimedOut => Error::unavailable(
+            "DATABASE_UNREACHABLE",
+            "the database does not answer in time",
+        ),
+        cause => cause.into(),
+    }
 }
 
 fn cannot_open(file: &Path, cause: sqlx::Error) -> Error {

@@ -70,6 +70,18 @@ fn from_code(code: &str, message: &str) -> Error {
             "DATABASE_UNREACHABLE",
             format!("the database refuses us: {message}"),
         ),
+        (_, "42501") => rights_missing(message),
         _ => Error::internal(message),
     }
+}
+
+/// The database's user may not do what was asked.
+fn rights_missing(message: &str) -> Error {
+    Error::precondition(
+        "DATABASE_RIGHTS_MISSING",
+        format!(
+            "the database user may not do this: {message}; let an administrator run `syncline db migrate` once, \
+             or give a user who may in SYNCLINE_MIGRATE_URL"
+        ),
+    )
 }

@@ -1,8 +1,8 @@
 //! Brings a database to this version's schema, once over all processes that start at the same time.
 
 use crate::{
-    base::{Error, Result},
-    db::{Db, Pool, Target, connect::postgres_options},
+    base::{Error, ResourceId, Result},
+    db::{Db, Pool, Scope, Target, connect::postgres_options},
 };
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, SqlSafeStr,
@@ -116,10 +116,13 @@ pub async fn run(db: &Db) -> Result<Status> {
                 return Err(Error::internal("an SQLite pool without a file"));
             };
             let lock = file_lock(file).await?;
+            // All of it or nothing, the migrator's own table too: the file may be somebody else's.
+            let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
             migrator(|source| source.portable.to_owned())
-                .run(write)
+                .run_direct(None, &mut *tx, false)
                 .await
                 .map_err(failed)?;
+            tx.commit().await?;
             drop(lock);
         }
     }
@@ -144,6 +147,8 @@ fn migrator(text: impl Fn(&Source) -> String) -> Migrator {
         .collect();
     let mut migrator = Migrator::with_migrations(migrations);
     migrator.dangerous_set_table_name(TABLE);
+    // Ours begins earlier: it covers roles and grants too.
+    migrator.set_locking(false);
     migrator
 }
 
@@ -152,6 +157,10 @@ async fn postgres(db: &Db) -> Result<()> {
     let Target::Postgres(runtime_url) = &options.target else {
         return Err(Error::internal("a PostgreSQL pool without a URL"));
     };
+    // A runtime user without the right to change anything starts all the same when there is nothing to change.
+    if options.migrate_url.is_none() && is_ready(db).await {
+        return Ok(());
+    }
     let url = options.migrate_url.as_ref().unwrap_or(runtime_url);
     let runtime_user = postgres_options(runtime_url.expose(), false)?
         .get_username()
@@ -159,9 +168,15 @@ async fn postgres(db: &Db) -> Result<()> {
     let schema = &options.schema;
     let connect = postgres_options(url.expose(), true)?;
     let mut connection = PgConnection::connect_with(&connect).await?;
+    // Held until the connection closes. Without it two processes would change the same row of the catalogue at once,
+    // which PostgreSQL refuses ("tuple concurrently updated").
+    sqlx::query("SELECT pg_advisory_lock(hashtextextended($1, 0))")
+        .bind(format!("{schema}.{TABLE}"))
+        .execute(&mut connection)
+        .await?;
     prepare_schema_and_roles(&mut connection, schema, &runtime_user).await?;
     migrator(|source| format!("{}\n{}", source.portable, source.postgres))
-        .run(&mut connection)
+        .run_direct(None, &mut connection, false)
         .await
         .map_err(failed)?;
     let grants = format!(
@@ -175,6 +190,20 @@ async fn postgres(db: &Db) -> Result<()> {
         .await?;
     connection.close().await?;
     Ok(())
+}
+
+/// Whether the schema is at this version and the runtime's user may take both roles.
+async fn is_ready(db: &Db) -> bool {
+    let scopes = [
+        Scope::System("looking whether there is anything to migrate"),
+        Scope::Tenant(ResourceId::default_tenant()),
+    ];
+    for scope in scopes {
+        if db.read(scope).await.is_err() {
+            return false;
+        }
+    }
+    status(db).await.is_ok_and(|status| status.is_current())
 }
 
 /// Makes the schema and the two roles, unless they are there, and lets the runtime's user take the roles.
@@ -193,7 +222,8 @@ async fn prepare_schema_and_roles(
         membership(&format!("{schema}_system"), runtime_user),
     ];
     for statement in statements {
-        // Somebody else may make the same role at the same moment: then it is there, and asking again shows it.
+        // Roles belong to the whole cluster, our lock to one database: somebody else may make the same role at the same
+        // moment. Then it is there, and asking again shows it.
         let mut tries = 0;
         loop {
             let outcome = sqlx::raw_sql(AssertSqlSafe(statement.clone()))
@@ -206,16 +236,6 @@ async fn prepare_schema_and_roles(
                         && cause.code().is_some_and(|code| LOST_RACE.contains(&&*code)) =>
                 {
                     tries += 1;
-                }
-                Err(sqlx::Error::Database(cause)) if cause.code().as_deref() == Some("42501") => {
-                    return Err(Error::precondition(
-                        "DATABASE_RIGHTS_MISSING",
-                        format!(
-                            "the database user may not do this: {}; let an administrator run it once, \
-                             or give a user who may in SYNCLINE_MIGRATE_URL",
-                            cause.message()
-                        ),
-                    ));
                 }
                 Err(other) => return Err(other.into()),
             }
@@ -289,6 +309,12 @@ fn failed(error: MigrateError) -> Error {
         ),
         MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _) => {
             match Error::from(cause) {
+                Error::Internal(cause) if cause.contains("already exists") => Error::precondition(
+                    "DATABASE_FOREIGN",
+                    format!(
+                        "the database holds something of somebody else under a name of ours, and was left as it is: {cause}"
+                    ),
+                ),
                 Error::Internal(cause) => Error::precondition(
                     "DATABASE_MIGRATION_FAILED",
                     format!("a migration failed and nothing of it was kept: {cause}"),

@@ -2,7 +2,8 @@
 //!
 //! Every statement runs inside a transaction, because its first statement sets role, tenant and schema (on PostgreSQL),
 //! and so it also works behind a pooler. SQL is one text for both engines: `$1` binds, `ON CONFLICT`, `RETURNING`, `CASE`.
-//! Lists go in as one JSON text, read with `json_each($1)`: SQLite has that function and migration 0001 gives it to PostgreSQL.
+//! Lists go in as one JSON text, an array of objects, read with `json_each($1)`: SQLite has that function and migration
+//! 0001 gives it to PostgreSQL. A JSONB column holds no bare number: SQLite would keep it as a number, not as JSON.
 
 mod connect;
 mod error;
@@ -10,8 +11,9 @@ pub mod migrate;
 mod tx;
 
 pub use error::on_constraint;
-pub(crate) use tx::{Inner, execute, fetch_all, fetch_one, fetch_optional, run};
-pub use tx::{Scope, Tx};
+#[doc(hidden)]
+pub use tx::Inner;
+pub use tx::{Scope, Tx, execute, fetch_all, fetch_one, fetch_optional, run};
 
 use crate::base::{Clock, Error, Result, Secret};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -42,6 +44,8 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// How long to wait for a free connection.
     pub acquire_timeout: Duration,
+    /// How long SQLite waits for another process that is writing before it says that the database is locked.
+    pub busy_timeout: Duration,
 }
 
 /// Where the data is.
@@ -225,6 +229,7 @@ impl Options {
             max_connections: 10,
             idle_timeout: Duration::from_secs(600),
             acquire_timeout: Duration::from_secs(10),
+            busy_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -18,11 +18,12 @@ pub enum Scope {
 
 /// A running transaction. Dropped without [`Tx::commit`], it leaves nothing.
 #[derive(Debug)]
-pub struct Tx(pub(crate) Inner);
+pub struct Tx(#[doc(hidden)] pub Inner);
 
 /// The two engines. Only the macros look in here.
+#[doc(hidden)]
 #[derive(Debug)]
-pub(crate) enum Inner {
+pub enum Inner {
     /// With whether statements may stay prepared.
     Postgres(Transaction<'static, Postgres>, bool),
     /// SQLite always keeps statements.
@@ -59,21 +60,23 @@ impl Tx {
 
 /// The text that begins a transaction on PostgreSQL: one round trip for `BEGIN`, role, tenant and schema.
 pub(crate) fn postgres_begin(schema: &str, scope: &Scope, access: Access) -> String {
-    let mode = match access {
-        Access::Read => "READ ONLY",
-        Access::Write => "READ WRITE",
+    // Not READ WRITE: a standby refuses that as a feature it lacks, but refuses a plain one's first write as read-only.
+    let begin = match access {
+        Access::Read => "BEGIN READ ONLY",
+        Access::Write => "BEGIN",
     };
     let (role, tenant) = match scope {
         Scope::Tenant(tenant) => ("app", tenant.as_str()),
         Scope::System(_) => ("system", ""),
     };
     format!(
-        "BEGIN {mode}; SELECT set_config('role', '{schema}_{role}', true), \
+        "{begin}; SELECT set_config('role', '{schema}_{role}', true), \
          set_config('syncline.tenant', '{tenant}', true), set_config('search_path', '{schema}', true)"
     )
 }
 
 /// Runs a statement for its rows or its count, on whichever engine the transaction is.
+#[macro_export]
 macro_rules! run {
     ($tx:expr, $query:expr, [$($bind:expr),*], $fetch:ident) => {
         match &mut ($tx).0 {
@@ -85,6 +88,7 @@ macro_rules! run {
 }
 
 /// `fetch_optional!(tx, Row, SQL, binds…)`: the row, or `None`.
+#[macro_export]
 macro_rules! fetch_optional {
     ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
         $crate::db::run!($tx, sqlx::query_as::<_, $row>($sql), [$($bind),*], fetch_optional)
@@ -92,6 +96,7 @@ macro_rules! fetch_optional {
 }
 
 /// `fetch_one!(tx, Row, SQL, binds…)`: the row; for statements that always have one.
+#[macro_export]
 macro_rules! fetch_one {
     ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
         $crate::db::run!($tx, sqlx::query_as::<_, $row>($sql), [$($bind),*], fetch_one)
@@ -99,6 +104,7 @@ macro_rules! fetch_one {
 }
 
 /// `fetch_all!(tx, Row, SQL, binds…)`: all rows; bound the number in the SQL.
+#[macro_export]
 macro_rules! fetch_all {
     ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
         $crate::db::run!($tx, sqlx::query_as::<_, $row>($sql), [$($bind),*], fetch_all)
@@ -106,6 +112,7 @@ macro_rules! fetch_all {
 }
 
 /// `execute!(tx, SQL, binds…)`: how many rows it changed.
+#[macro_export]
 macro_rules! execute {
     ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
         match &mut ($tx).0 {
@@ -117,4 +124,5 @@ macro_rules! execute {
     };
 }
 
-pub(crate) use {execute, fetch_all, fetch_one, fetch_optional, run};
+#[doc(inline)]
+pub use {execute, fetch_all, fetch_one, fetch_optional, run};

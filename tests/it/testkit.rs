@@ -1,0 +1,115 @@
+//! The testkit keeps its own promises.
+
+use crate::kit::{self, Process};
+use std::{os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn shell(script: &str) -> kit::Builder {
+    Process::of(Path::new("/bin/sh"), &["-c", script])
+}
+
+#[test]
+fn a_private_redis_answers_until_it_is_killed() {
+    let mut redis = kit::redis();
+    assert!(redis.answers() && redis.url().starts_with("redis://127.0.0.1:"));
+    redis.kill();
+    assert!(!redis.answers());
+}
+
+#[tokio::test]
+async fn a_process_sees_only_what_it_was_given() {
+    let (status, output) = shell("env; cat; exit 3")
+        .env("GIVEN", "1")
+        .input("typed")
+        .finish(SOON)
+        .await;
+    assert_eq!(status.code(), Some(3));
+    for line in output.lines() {
+        let name = line.split('=').next().unwrap();
+        assert!(
+            [
+                "PATH", "HOME", "GIVEN", "PWD", "typed", "SHLVL", "_", "OLDPWD"
+            ]
+            .contains(&name),
+            "{line}"
+        );
+    }
+    assert!(
+        output.contains("GIVEN=1") && output.contains("typed"),
+        "{output}"
+    );
+}
+
+#[tokio::test]
+async fn a_process_is_asked_to_end_or_killed() {
+    let script = "trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+    let mut process = shell(script).start();
+    assert_eq!(process.line("ready", SOON).await, "ready");
+    process.terminate();
+    assert_eq!(process.wait_exit(SOON).await.code(), Some(0));
+    assert!(process.output().contains("asked"));
+
+    let mut process = shell(script).start();
+    process.line("ready", SOON).await;
+    process.kill();
+    assert_eq!(process.wait_exit(SOON).await.signal(), Some(9));
+}
+
+#[tokio::test]
+#[should_panic(expected = "ended (exit status: 1) without printing \"ready\"")]
+async fn waiting_for_a_line_of_a_dead_process_fails_at_once() {
+    shell("echo oops; exit 1")
+        .start()
+        .line("ready", Duration::from_secs(600))
+        .await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "last seen: 3 of 4")]
+async fn waiting_in_vain_says_what_was_last_seen() {
+    let mut seen = 0;
+    kit::eventually(Duration::from_millis(100), || {
+        seen = (seen + 1).min(3);
+        std::future::ready(Err::<(), _>(format!("{seen} of 4")))
+    })
+    .await;
+}
+
+#[test]
+fn a_fixed_clock_stands_until_it_is_moved() {
+    let clock = kit::fixed_clock();
+    let start = clock.now();
+    assert_eq!(clock.now(), start);
+    clock.advance(chrono::TimeDelta::hours(1));
+    assert_eq!(clock.now() - start, chrono::TimeDelta::hours(1));
+}
+
+/// What a killed test process leaves behind is what its watchdogs leave: this is one such process.
+#[tokio::test]
+async fn servers_end_with_a_test_process_that_is_killed() {
+    const CHILD: &str = "SYNCLINE_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        let redis = kit::redis();
+        println!("\nredis {}", redis.url());
+        std::future::pending::<()>().await;
+    }
+    let this = std::env::current_exe().unwrap();
+    let name = concat!(
+        module_path!(),
+        "::servers_end_with_a_test_process_that_is_killed"
+    );
+    let (_, name) = name.split_once("::").unwrap();
+    let mut child = Process::of(&this, &["--exact", name, "--nocapture"])
+        .env(CHILD, "1")
+        .start();
+    let line = child.line("redis redis://", SOON).await;
+    let address = line.rsplit("//").next().unwrap().to_owned();
+    assert!(std::net::TcpStream::connect(&address).is_ok());
+    child.kill();
+    kit::eventually(SOON, || {
+        let gone = std::net::TcpStream::connect(&address).is_err();
+        std::future::ready(gone.then_some(()).ok_or("the server still answers"))
+    })
+    .await;
+}
