@@ -35,6 +35,17 @@ pub struct Worker {
     tasks: TaskTracker,
 }
 
+/// Tells whether a worker lives.
+pub struct Pulse(Arc<Inner>);
+
+impl Pulse {
+    /// Whether a heartbeat was stored within the time after which others take the worker for dead.
+    pub fn is_felt(&self) -> bool {
+        let beaten = *self.0.beaten.lock().unwrap_or_else(PoisonError::into_inner);
+        beaten.elapsed() < self.0.app.config.runs.dead_after
+    }
+}
+
 struct Inner {
     app: App,
     id: Uuid,
@@ -69,6 +80,11 @@ impl Worker {
         tasks.spawn(inner.clone().keep_alive(stop.clone()));
         tasks.spawn(inner.clone().take_work(stop.clone()));
         Ok(Self { inner, stop, tasks })
+    }
+
+    /// Whether this worker lives, for those who must tell.
+    pub fn pulse(&self) -> Pulse {
+        Pulse(self.inner.clone())
     }
 
     /// Takes nothing more, lets running jobs go on for the grace period, then hands back what is left.
