@@ -1,13 +1,14 @@
-pub mod api;
 //! Syncline: copies data between SaaS products, exactly once. This page is the map of the house.
 
+pub mod api;
+pub mod app;
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod outbound;
-pub mod tokens;
-pub mod vault;
-pub mod telemetry;
-//! Syncline copies data between `SaaS` products, exactly once.
-
+pub mod runs;
+pub mod serve;
 pub mod simulator;
+pub mod telemetry;
+pub mod vault;

@@ -12,6 +12,7 @@ mod session;
 mod signals;
 mod simulate;
 mod sync;
+mod time;
 mod token;
 
 use self::{

@@ -6,6 +6,7 @@ mod in_process;
 mod services;
 
 pub use in_process::in_process;
+pub use services::jobs;
 
 use crate::{
     app::App,
