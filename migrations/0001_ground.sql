@@ -218,7 +218,6 @@ CREATE TABLE effects (
     edited       BOOLEAN     NOT NULL,
     adopted      BOOLEAN     NOT NULL,
     sends        BIGINT      NOT NULL,
-    fence        BIGINT      NOT NULL,
     run_id       UUID,
     answer_by    TIMESTAMPTZ,
     note         TEXT        NOT NULL,

@@ -12,3 +12,7 @@ pub mod serve;
 pub mod simulator;
 pub mod telemetry;
 pub mod vault;
+pub mod tokens;
+pub mod vault;
+pub mod simulator;
+pub mod telemetry;

@@ -5,7 +5,7 @@
 //! written only when a breaker opens, is tried, or closes. Where it cannot be read, what was last known holds.
 
 use crate::{
-    base::Result,
+    base::{Error, Result},
     db::{Db, Scope},
     outbound::{
         Call, Options,
@@ -40,6 +40,8 @@ pub(super) struct Breakers {
 struct Breaker {
     name: String,
     known: Mutex<Known>,
+    /// Who may read the database: one at a time.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -129,35 +131,44 @@ impl Breakers {
         let breaker = Arc::new(Breaker {
             name: name.clone(),
             known: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
         });
         breakers.insert(name, breaker.clone());
         breaker
     }
 
-    /// What the database says, or said less than a second ago. While one call reads, the others take what was known.
+    /// What the database says, or said less than a second ago. While one call reads, the others take what was known,
+    /// if anything was.
     async fn current(&self, breaker: &Breaker) -> Option<Opened> {
-        let known_before = {
-            let mut known = breaker.known();
-            if known.read_at.is_some_and(|at| at.elapsed() < FRESH) {
-                return known.opened;
-            }
-            known.read_at = Some(Instant::now());
-            known.opened
+        let ever_read = breaker.known().read_at.is_some();
+        let turn = match breaker.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(_) if ever_read => return breaker.known().opened,
+            Err(_) => breaker.turn.lock().await,
         };
+        let (read_at, before) = {
+            let known = breaker.known();
+            (known.read_at, known.opened)
+        };
+        if read_at.is_some_and(|at| at.elapsed() < FRESH) {
+            return before;
+        }
         let read = async {
             let mut tx = self.db.read(SCOPE).await?;
             store::breaker(&mut tx, &breaker.name).await
         };
-        match read.await {
-            Ok(opened) => {
-                breaker.known().opened = opened;
-                opened
-            }
-            Err(cause) => {
-                tracing::warn!(breaker = breaker.name, %cause, "a breaker could not be read");
-                known_before
-            }
+        let opened = read.await.unwrap_or_else(|cause: Error| {
+            tracing::warn!(breaker = breaker.name, %cause, "a breaker could not be read");
+            before
+        });
+        let mut known = breaker.known();
+        // Whoever opened or closed it meanwhile knows better.
+        if known.read_at == read_at {
+            known.opened = opened;
+            known.read_at = Some(Instant::now());
         }
+        drop(turn);
+        known.opened
     }
 
     /// Counts a failure; whether it is the one that opens the breaker.

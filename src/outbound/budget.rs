@@ -147,8 +147,10 @@ mod tests {
             let now = DateTime::from_timestamp_micros(micros).expect("before 2100");
             let end = budget.slice_end(now);
             prop_assert!(end > now && end - now <= budget.stretch() / SLICES + TimeDelta::microseconds(1));
-            prop_assert!(budget.counts(&Slice { ends_at: end, used: 1 }, now));
-            prop_assert!(!budget.counts(&Slice { ends_at: now - budget.stretch(), used: 1 }, now));
+            let counts = |ends_at| budget.counts(&Slice { ends_at, used: 1 }, now);
+            prop_assert!(counts(end));
+            prop_assert!(!counts(now - budget.stretch()));
+            prop_assert!(!counts(end + budget.stretch() + TimeDelta::microseconds(1)));
         }
     }
 }

@@ -174,7 +174,7 @@ impl Pool {
         let grant = self.book(budget, &unused, wanted).await?;
         let mut held = locked(&self.held);
         held.receive(grant.slice);
-        held.dry = (grant.slice.used < wanted).then_some(Dry {
+        held.dry = (grant.slice.used < wanted && held.unused.is_empty()).then_some(Dry {
             next_at: grant.next_at,
             useful_at: grant.useful_at,
         });
@@ -253,7 +253,7 @@ impl Held {
     /// Puts permits whose slice is over aside: they are never used late.
     fn retire(&mut self, now: DateTime<Utc>) {
         if let Some(past) = self.ready.take_if(|ready| ready.ends_at <= now) {
-            self.unused.push(past);
+            self.set_aside(past);
         }
     }
 
@@ -263,13 +263,19 @@ impl Held {
         }
         match &mut self.ready {
             Some(ready) if ready.ends_at == slice.ends_at => ready.used += slice.used,
-            Some(ready) if ready.ends_at > slice.ends_at => self.unused.push(slice),
+            Some(ready) if ready.ends_at > slice.ends_at => self.set_aside(slice),
             _ => {
                 if let Some(past) = self.ready.replace(slice) {
-                    self.unused.push(past);
+                    self.set_aside(past);
                 }
             }
         }
+    }
+
+    /// Asking the database again gives them back, so it has some.
+    fn set_aside(&mut self, slice: Slice) {
+        self.unused.push(slice);
+        self.dry = None;
     }
 }
 

@@ -268,6 +268,13 @@ pub async fn progress(
     Ok(changed == 1)
 }
 
+/// Whether a worker still owns the run that it claimed with this fence.
+pub async fn owns(tx: &mut Tx, name: &RunName, fence: i64) -> Result<bool> {
+    const SQL: &str = "SELECT count(*) FROM runs WHERE tenant_id = $1 AND run_id = $2 AND fence = $3 AND state = 'running'";
+    let (owned,): (i64,) = fetch_one!(tx, (i64,), SQL, name.tenant.as_str(), name.id, fence)?;
+    Ok(owned == 1)
+}
+
 /// Puts a finished run, or one that nobody has, into another state; `false` when it is in none of `from`.
 pub async fn transition(
     tx: &mut Tx,

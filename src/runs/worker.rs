@@ -14,13 +14,18 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 /// A run whose workers died this often is parked: it is probably what kills them.
 const MOST_CRASHES: i64 = 3;
+/// Runs claimed in one transaction.
+const MOST_CLAIMED: usize = 50;
 /// First waiting time between attempts; doubled each time, with jitter.
 const RETRY_BASE: Duration = Duration::from_secs(2);
 /// Longest waiting time between attempts.
@@ -54,7 +59,7 @@ struct Inner {
     /// Claim this run or nothing: for a command line that runs one sync.
     only: Option<RunName>,
     running: Mutex<HashMap<Uuid, CancellationToken>>,
-    slots: Arc<tokio::sync::Semaphore>,
+    slots: Arc<Semaphore>,
     tasks: TaskTracker,
     /// When the last heartbeat that was committed began.
     beaten: Mutex<Instant>,
@@ -70,7 +75,7 @@ impl Worker {
             jobs,
             only,
             running: Mutex::default(),
-            slots: Arc::new(tokio::sync::Semaphore::new(app.config.runs.concurrency)),
+            slots: Arc::new(Semaphore::new(app.config.runs.concurrency)),
             tasks: tasks.clone(),
             beaten: Mutex::new(Instant::now()),
             app,
@@ -169,14 +174,19 @@ impl Inner {
 
     /// Claims as many runs as there are free slots; whether there was one.
     async fn claim(self: &Arc<Self>) -> Result<bool> {
-        let free = self.slots.available_permits();
-        if free == 0 {
+        let mut slots = Vec::new();
+        while slots.len() < MOST_CLAIMED
+            && let Ok(slot) = self.slots.clone().try_acquire_owned()
+        {
+            slots.push(slot);
+        }
+        if slots.is_empty() {
             return Ok(false);
         }
         let kinds: Vec<_> = self.jobs.iter().map(|job| job.kind()).collect();
         let kinds = serde_json::to_string(&kinds).map_err(crate::base::Error::internal)?;
         let only = self.only.as_ref().map(|name| name.id);
-        let limit = i64::try_from(free.min(50)).unwrap_or(50);
+        let limit = i64::try_from(slots.len()).unwrap_or(1);
         let now = self.app.db.now();
         let mut tx = self.app.db.write(Scope::System("claim runs of all tenants")).await?;
         let runs = store::claim(&mut tx, self.id, &kinds, only, limit, now).await?;
@@ -184,13 +194,13 @@ impl Inner {
             return Ok(false);
         }
         tx.commit().await?;
-        for run in runs {
-            self.execute(run);
+        for (run, slot) in runs.into_iter().zip(slots) {
+            self.execute(run, slot);
         }
         Ok(true)
     }
 
-    fn execute(self: &Arc<Self>, run: Run) {
+    fn execute(self: &Arc<Self>, run: Run, slot: OwnedSemaphorePermit) {
         let Some(job) = self.jobs.iter().find(|job| job.kind() == run.kind).cloned() else {
             return;
         };
@@ -201,10 +211,8 @@ impl Inner {
             crate::telemetry::set_parent(&span, traceparent);
         }
         let this = self.clone();
-        let slots = self.slots.clone();
         self.tasks.spawn(
             async move {
-                let slot = slots.acquire_owned().await;
                 let handle = Arc::new(Handle::new(this.app.clone(), run, stop));
                 // In a task of its own, so that a panic is a failed attempt and not the end of the worker.
                 let attempt = tokio::spawn({

@@ -110,6 +110,7 @@ static ENDPOINTS: &[Endpoint] = &[
 
     read(Clockify, "clockify.user.get", "/api/v1/user", users::get_user),
     read(Clockify, "clockify.workspaces.list", "/api/v1/workspaces", users::list_workspaces),
+    read(Clockify, "clockify.workspaces.get", "/api/v1/workspaces/{workspace}", users::get_workspace),
     read(Clockify, "clockify.projects.list", "/api/v1/workspaces/{workspace}/projects", projects::list),
     write("clockify.projects.create", Method::POST, "/api/v1/workspaces/{workspace}/projects", projects::create),
     read(Clockify, "clockify.projects.get", "/api/v1/workspaces/{workspace}/projects/{project}", projects::get),

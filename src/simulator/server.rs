@@ -102,8 +102,13 @@ async fn answer(
         number,
         status: None,
     };
-    let outcome = carry_out(&shared, request, number).await;
-    Ok(match outcome {
+    // A task of its own: what arrived is carried out even if the client goes away meanwhile, as real servers do.
+    let task = tokio::spawn({
+        let shared = Arc::clone(&shared);
+        async move { carry_out(&shared, request, number).await }
+    });
+    Ok(match task.await.unwrap_or(Outcome::NoAnswer) {
+        Outcome::Never => std::future::pending().await,
         Outcome::Answer(reply) => {
             open.status = Some(reply.status.as_u16());
             respond(reply)
@@ -135,7 +140,10 @@ impl Drop for OpenCall<'_> {
 enum Outcome {
     Answer(Reply),
     HalfAnswer(Reply),
+    /// The connection is closed.
     NoAnswer,
+    /// The connection stays open until the client gives up.
+    Never,
 }
 
 async fn carry_out(shared: &Shared, mut request: Request, number: u64) -> Outcome {
@@ -175,10 +183,10 @@ async fn strike(shared: &Shared, endpoint: &Endpoint, mut request: Request, rule
             handle(shared, endpoint, &request);
             Outcome::NoAnswer
         }
-        Effect::Hang => std::future::pending().await,
+        Effect::Hang => Outcome::Never,
         Effect::CommitThenHang => {
             handle(shared, endpoint, &request);
-            std::future::pending().await
+            Outcome::Never
         }
         Effect::Delay { millis } => {
             pause(Duration::from_millis(millis)).await;

@@ -69,7 +69,7 @@ pub struct Surroundings<'a> {
     pub project: &'a str,
     /// The zone of all times.
     pub zone: Tz,
-    /// Longest description, in characters, the marker included.
+    /// Longest description, in UTF-16 units as Clockify counts, the marker included.
     pub limit: usize,
 }
 
@@ -102,8 +102,13 @@ impl Template {
 fn finish(text: &str, conference: &str, limit: usize) -> String {
     let marker = marker::of(conference);
     let clean = marker::removed_from(text);
-    let room = limit.saturating_sub(marker.chars().count() + 1);
-    let mut cut: String = clean.trim().chars().take(room).collect();
+    let mut room = limit.saturating_sub(marker.len() + 1);
+    let fits = |character: &char| {
+        let left = room.checked_sub(character.len_utf16());
+        room = left.unwrap_or_default();
+        left.is_some()
+    };
+    let mut cut: String = clean.trim().chars().take_while(fits).collect();
     cut.truncate(cut.trim_end().len());
     if cut.is_empty() {
         return marker;
@@ -262,7 +267,7 @@ mod tests {
     #[test]
     fn a_long_title_is_cut_and_the_marker_stays_whole() {
         let text = describe("", &meeting(Some(&"ü".repeat(5000))), 3000);
-        assert_eq!(text.chars().count(), 3000);
+        assert_eq!(text.encode_utf16().count(), 3000);
         assert!(text.ends_with(" [Meet:conferenceRecords/c0001m007]"));
     }
 
@@ -291,7 +296,7 @@ mod tests {
         #[test]
         fn every_description_keeps_its_marker_and_its_limit(title in ".{0,200}", limit in 60usize..300) {
             let text = describe("", &meeting(Some(&title)), limit);
-            prop_assert!(text.chars().count() <= limit);
+            prop_assert!(text.encode_utf16().count() <= limit);
             prop_assert_eq!(marker::found_in(&text), ["conferenceRecords/c0001m007"]);
         }
     }

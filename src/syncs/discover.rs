@@ -7,6 +7,7 @@ use crate::{
     base::{Error, Result},
     connectors::google::{
         GoogleError,
+        MeetingCode,
         calendar::{self, Response},
         meet::{Conference, ConferenceFilter, Participant},
     },
@@ -55,7 +56,11 @@ pub struct Discovery {
 
 /// Finds what is new. `known` are the stored meetings by conference, with whether they are settled.
 pub async fn discover(source: &Source, calendars: &[String], window: Window, known: &HashMap<String, (Meeting, bool)>) -> Result<Discovery> {
-    let filter = ConferenceFilter::ended_between(window.unread_from, window.end);
+    let filter = ConferenceFilter {
+        ended_from: Some(window.unread_from),
+        started_until: Some(window.end),
+        ..ConferenceFilter::default()
+    };
     let (listed, events) = futures::try_join!(
         async { Ok::<_, Error>(source.meet.list_conferences(&filter).await?) },
         read_events(source, calendars, window)
@@ -142,7 +147,7 @@ impl Discovery {
         let code = code?;
         let end = end.unwrap_or(start);
         let overlap = |event: &calendar::Event| {
-            let (from, until) = event.instants()?;
+            let (from, until) = instants(event)?;
             Some(until.min(end) - from.max(start))
         };
         self.events
@@ -158,6 +163,11 @@ impl Discovery {
                 declined: event.my_response == Some(Response::Declined),
             })
     }
+}
+
+/// Begin and end of an event that has a time of day.
+fn instants(event: &calendar::Event) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    Some((event.start.instant()?, event.end.instant()?))
 }
 
 /// Domains of those who were invited besides me; rooms and other resources are nobody.
@@ -179,7 +189,7 @@ async fn read_events(source: &Source, calendars: &[String], window: Window) -> R
     let (mut events, mut notices) = (Vec::new(), Vec::new());
     for calendar in calendars {
         match source.calendar.list_events(calendar, window.unread_from - EVENT_SLACK, window.end).await {
-            Ok(read) => events.extend(read.into_iter().filter(|event| !event.is_cancelled())),
+            Ok(read) => events.extend(read),
             Err(GoogleError::ScopeMissing { .. }) => notices.push(
                 "the token may not read calendars: entries have no titles; log in again to allow it".to_owned(),
             ),
@@ -250,32 +260,46 @@ async fn look_up_codes(
     conferences: &HashMap<String, Conference>,
     codes: &HashMap<String, String>,
 ) -> Result<Vec<(String, Vec<Conference>)>> {
-    let seen: HashSet<&str> = conferences
-        .values()
-        .filter_map(|conference| conference.space.as_ref().and_then(|space| codes.get(space)))
-        .chain(known.values().filter_map(|(meeting, _)| meeting.code.as_ref()))
-        .map(String::as_str)
-        .collect();
-    let mut wanted: HashMap<&str, (DateTime<Utc>, DateTime<Utc>)> = HashMap::new();
+    let mut seen: Vec<(&str, DateTime<Utc>, DateTime<Utc>)> = Vec::new();
+    for conference in conferences.values() {
+        if let Some(code) = conference.space.as_ref().and_then(|space| codes.get(space)) {
+            seen.push((code, conference.start, conference.end.unwrap_or(window.end)));
+        }
+    }
+    for (meeting, _) in known.values() {
+        if let Some(code) = &meeting.code {
+            seen.push((code, meeting.start, meeting.end.unwrap_or(window.end)));
+        }
+    }
+    // A series shares one code, so having seen another meeting of it is not having seen this one.
+    let is_seen = |code: &str, start: DateTime<Utc>, end: DateTime<Utc>| {
+        seen.iter().any(|(known, from, until)| *known == code && *from < end && *until > start)
+    };
+    let mut wanted: HashMap<&MeetingCode, (DateTime<Utc>, DateTime<Utc>)> = HashMap::new();
     for event in events {
-        let (Some(code), Some((start, end))) = (&event.meeting_code, event.instants()) else {
+        let (Some(code), Some((start, end))) = (&event.meeting_code, instants(event)) else {
             continue;
         };
-        if start < window.end && end >= window.unread_from - CODE_SLACK && !seen.contains(code.as_str()) {
-            let span = wanted.entry(code.as_str()).or_insert((start, end));
+        if start < window.end && end >= window.unread_from - CODE_SLACK && !is_seen(code.as_str(), start, end) {
+            let span = wanted.entry(code).or_insert((start, end));
             *span = (span.0.min(start), span.1.max(end));
         }
     }
     stream::iter(wanted)
         .map(|(code, (start, end))| async move {
-            let filter = ConferenceFilter::of_code(code, start - CODE_WINDOW, end + CODE_WINDOW);
+            let filter = ConferenceFilter {
+                meeting_code: Some(code.clone()),
+                started_from: Some(start - CODE_WINDOW),
+                started_until: Some(end + CODE_WINDOW),
+                ..ConferenceFilter::default()
+            };
             let found = match source.meet.list_conferences(&filter).await {
                 Ok(found) => found,
                 // A code of somebody else's meeting, or of a service that is not Meet, is not worth a failed run.
                 Err(GoogleError::NotFound { .. } | GoogleError::Forbidden { .. } | GoogleError::Refused { .. }) => Vec::new(),
                 Err(other) => return Err(Error::from(other)),
             };
-            Ok((code.to_owned(), found))
+            Ok((code.as_str().to_owned(), found))
         })
         .buffer_unordered(source.concurrency)
         .try_collect()

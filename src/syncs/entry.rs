@@ -70,11 +70,25 @@ impl Wanted {
         hash_of(self)
     }
 
+    /// An entry that is there, brought up to date; what we do not speak of stays as it is.
+    pub fn applied_to(&self, entry: &Entry) -> Entry {
+        Entry {
+            start: self.start,
+            end: self.end,
+            description: self.description.clone(),
+            billable: self.billable,
+            project_id: self.project_id.clone(),
+            task_id: self.task_id.clone(),
+            tag_ids: self.tag_ids.clone(),
+            ..entry.clone()
+        }
+    }
+
     /// As the connector sends it.
     pub fn to_new_entry(&self) -> NewEntry {
         NewEntry {
             start: self.start,
-            end: self.end,
+            end: self.end.unwrap_or(self.start),
             description: self.description.clone(),
             billable: self.billable,
             project_id: self.project_id.clone(),

@@ -1,6 +1,7 @@
 //! Syncs: definitions, mapping rules, and the engine that turns what a source says into entries at a destination,
 //! exactly once.
 
+pub mod access;
 pub mod clean_up;
 pub mod create;
 pub mod definition;
@@ -8,6 +9,7 @@ pub mod delete;
 pub mod describe;
 pub mod destination;
 pub mod discover;
+pub mod engine;
 pub mod entry;
 pub mod job;
 pub mod marker;
@@ -17,6 +19,7 @@ pub mod preview;
 pub mod reconcile;
 pub mod rpc;
 pub mod rules;
+pub mod source;
 pub mod store;
 pub mod summary;
 pub mod update;

@@ -3,21 +3,17 @@
 use crate::{
     app::App,
     base::{Result, TokenName},
-    connectors::{
-        Access,
-        google::{Calendar, Meet},
-    },
+    connectors::google::{Calendar, Meet},
     db::Scope,
-    syncs::{SourceAccount, store},
+    syncs::{SourceAccount, access, store},
     tokens,
 };
-use chrono::DateTime;
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
-/// A run reads for minutes; the token should not end in the middle.
-const MIN_VALIDITY: Duration = Duration::from_secs(600);
 /// What facts about spaces are called.
 const SPACE: &str = "space:";
+/// Whose records Google's are.
+const PROVIDER: &str = "google";
 
 /// An opened source.
 pub struct Source {
@@ -29,46 +25,55 @@ pub struct Source {
     pub me: String,
     /// Whose records they are.
     pub account: SourceAccount,
-    /// The credential in use.
-    pub access: Access,
     /// Calls at the same time.
     pub concurrency: usize,
     /// Meeting codes by space, as remembered.
     pub codes: HashMap<String, String>,
+    access: access::GoogleAccess,
 }
 
 impl Source {
     /// Opens the source of a token: refreshes it when needed, and finds out once whose it is.
     pub async fn open(app: &App, token: &TokenName) -> Result<Self> {
-        let account = tokens::account(app, token).await?;
-        let access = tokens::access(app, token, MIN_VALIDITY).await?;
-        let endpoints = app.google_endpoints()?;
+        let access = access::to_google(app, token).await?;
+        let endpoints = access::google_endpoints(app)?;
         let mut tx = app.db.read(Scope::Tenant(token.tenant.clone())).await?;
         let codes = store::facts::with_prefix(&mut tx, token, SPACE)
             .await?
             .into_iter()
-            .filter_map(|(name, code)| {
-                Some((name.strip_prefix(SPACE)?.to_owned(), code.as_str()?.to_owned()))
-            })
+            .filter_map(|(name, code)| Some((name.strip_prefix(SPACE)?.to_owned(), code.as_str()?.to_owned())))
             .collect();
         Ok(Self {
-            meet: Meet::new(app.outbound.clone(), &endpoints, access.meet()),
-            calendar: Calendar::new(app.outbound.clone(), &endpoints, access.calendar()),
-            me: format!("users/{}", account.id),
-            account: SourceAccount { provider: "google", id: account.id },
-            access,
+            meet: Meet::new(app.outbound.clone(), &endpoints, access.meet.clone()),
+            calendar: Calendar::new(app.outbound.clone(), &endpoints, access.calendar.clone()),
+            me: access.me.clone(),
+            account: SourceAccount { provider: PROVIDER, id: access.account_id.clone() },
             concurrency: app.config.outbound.concurrency,
             codes,
+            access,
         })
+    }
+
+    /// Whose records a token's are, without opening it when that is known.
+    pub async fn account_of(app: &App, token: &TokenName) -> Result<SourceAccount> {
+        Ok(SourceAccount { provider: PROVIDER, id: tokens::account(app, token).await?.id })
+    }
+
+    /// The source again, with another access token than the one that was rejected.
+    pub async fn reopen(self, app: &App, token: &TokenName) -> Result<Self> {
+        tokens::rejected(app, token, &self.access.meet.secret).await?;
+        Self::open(app, token).await
     }
 
     /// Remembers which code a space has.
     pub async fn remember(&self, app: &App, token: &TokenName, codes: &HashMap<String, String>) -> Result<()> {
+        let news: Vec<_> = codes.iter().filter(|(space, code)| self.codes.get(*space) != Some(*code)).collect();
+        if news.is_empty() {
+            return Ok(());
+        }
         let mut tx = app.db.write(Scope::Tenant(token.tenant.clone())).await?;
-        for (space, code) in codes {
-            if self.codes.get(space) != Some(code) {
-                store::facts::put(&mut tx, token, &format!("{SPACE}{space}"), code, app.db.now()).await?;
-            }
+        for (space, code) in news {
+            store::facts::put(&mut tx, token, &format!("{SPACE}{space}"), code, app.db.now()).await?;
         }
         tx.commit().await
     }

@@ -8,3 +8,4 @@ mod layering;
 mod secrets_scan;
 mod store;
 mod testkit;
+mod outbound;

@@ -57,13 +57,9 @@ pub(in crate::simulator) fn list(world: &mut World, request: &Request) -> Reply 
                 .then_with(|| b.id.cmp(&a.id))
         });
         let hydrated = request.query_flag("hydrated") == Some(true);
-        page(
-            request,
-            found
-                .into_iter()
-                .map(|entry| read(world, request, entry, hydrated))
-                .collect(),
-        )
+        page(request, found, |entry| {
+            read(world, request, entry, hydrated)
+        })
     }))
 }
 

@@ -10,7 +10,11 @@ const DEFAULT_SIZE: usize = 50;
 const MAX_SIZE: usize = 5000;
 
 /// The page that the request asks for; past the end an empty one.
-pub(super) fn page(request: &Request, all: Vec<Value>) -> Result<Reply, Reply> {
+pub(super) fn page<T>(
+    request: &Request,
+    all: Vec<T>,
+    json_of: impl Fn(T) -> Value,
+) -> Result<Reply, Reply> {
     let number = positive(request, "page")?.unwrap_or(1);
     let size = positive(request, "page-size")?
         .unwrap_or(DEFAULT_SIZE)
@@ -25,7 +29,11 @@ pub(super) fn page(request: &Request, all: Vec<Value>) -> Result<Reply, Reply> {
     let items: Vec<Value> = if empty {
         Vec::new()
     } else {
-        all.into_iter().skip(start).take(size).collect()
+        all.into_iter()
+            .skip(start)
+            .take(size)
+            .map(json_of)
+            .collect()
     };
     Ok(Reply::ok(&json!(items)).with_header("last-page", last.to_string()))
 }

@@ -47,13 +47,7 @@ pub(in crate::simulator) fn list(world: &mut World, request: &Request) -> Reply 
         {
             found.reverse();
         }
-        page(
-            request,
-            found
-                .into_iter()
-                .map(|project| project_json(world, project))
-                .collect(),
-        )
+        page(request, found, |project| project_json(world, project))
     }))
 }
 
@@ -149,7 +143,7 @@ pub(in crate::simulator) fn list_tasks(world: &mut World, request: &Request) -> 
                 .query_flag("is-active")
                 .is_none_or(|active| active != task.done)
         });
-        page(request, tasks.map(task_json).collect())
+        page(request, tasks.collect(), task_json)
     }))
 }
 

@@ -21,7 +21,7 @@ pub(in crate::simulator) fn list_tags(world: &mut World, request: &Request) -> R
                 .query_flag("archived")
                 .is_none_or(|archived| archived == tag.archived)
         });
-        page(request, tags.map(tag_json).collect())
+        page(request, tags.collect(), tag_json)
     }))
 }
 
@@ -61,7 +61,7 @@ pub(in crate::simulator) fn list_clients(world: &mut World, request: &Request) -
                 .query_flag("archived")
                 .is_none_or(|archived| archived == client.archived)
         });
-        page(request, clients.map(client_json).collect())
+        page(request, clients.collect(), client_json)
     }))
 }
 

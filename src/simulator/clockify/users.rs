@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{answer, user};
+use super::{answer, scope, user};
 use crate::simulator::faults::Tweak;
 use crate::simulator::http::{Reply, Request};
-use crate::simulator::world::{ClockifyUser, World};
+use crate::simulator::world::{ClockifyUser, Workspace, World};
 
 /// `GET /user`.
 pub(in crate::simulator) fn get_user(world: &mut World, request: &Request) -> Reply {
@@ -41,26 +41,35 @@ pub(super) fn user_json(user: &ClockifyUser) -> Value {
 /// `GET /workspaces`; paging parameters are ignored.
 pub(in crate::simulator) fn list_workspaces(world: &mut World, request: &Request) -> Reply {
     answer(user(world, request).map(|_| {
-        let forced = request.tweak == Some(Tweak::ForceProjects);
-        let workspaces: Vec<Value> = world
-            .clockify
-            .workspaces
+        let workspaces = &world.clockify.workspaces;
+        let items: Vec<Value> = workspaces
             .iter()
-            .map(|workspace| {
-                json!({
-                    "id": workspace.id, "name": workspace.name, "imageUrl": "", "memberships": [], "featureSubscriptionType": "FREE",
-                    "hourlyRate": {"amount": 0, "currency": "USD"}, "costRate": {"amount": 0, "currency": "USD"},
-                    "workspaceSettings": {
-                        "forceProjects": workspace.force_projects || forced, "forceTasks": workspace.force_tasks,
-                        "forceTags": workspace.force_tags, "forceDescription": workspace.force_description,
-                        "lockTimeEntries": null, "automaticLock": null, "timeRoundingInReports": false,
-                        "round": {"round": "Round to nearest", "minutes": "15"}, "onlyAdminsCreateTag": false,
-                        "onlyAdminsCreateTask": false, "timeTrackingMode": "DEFAULT", "isProjectPublicByDefault": true,
-                        "trackTimeDownToSecond": true, "projectGroupingLabel": "client",
-                    },
-                })
-            })
+            .map(|one| workspace_json(request, one))
             .collect();
-        Reply::ok(&json!(workspaces))
+        Reply::ok(&json!(items))
     }))
+}
+
+/// `GET /workspaces/{workspace}`.
+pub(in crate::simulator) fn get_workspace(world: &mut World, request: &Request) -> Reply {
+    answer(scope(world, request).map(|(_, one)| Reply::ok(&workspace_json(request, &one))))
+}
+
+fn workspace_json(request: &Request, workspace: &Workspace) -> Value {
+    let projects_forced = request.tweak == Some(Tweak::ForceProjects);
+    json!({
+        "id": workspace.id, "name": workspace.name, "imageUrl": "", "memberships": [],
+        "featureSubscriptionType": "FREE",
+        "hourlyRate": {"amount": 0, "currency": "USD"}, "costRate": {"amount": 0, "currency": "USD"},
+        "workspaceSettings": {
+            "forceProjects": workspace.force_projects || projects_forced,
+            "forceTasks": workspace.force_tasks, "forceTags": workspace.force_tags,
+            "forceDescription": workspace.force_description,
+            "lockTimeEntries": null, "automaticLock": null, "timeRoundingInReports": false,
+            "round": {"round": "Round to nearest", "minutes": "15"}, "onlyAdminsCreateTag": false,
+            "onlyAdminsCreateTask": false, "timeTrackingMode": "DEFAULT",
+            "isProjectPublicByDefault": true, "trackTimeDownToSecond": true,
+            "projectGroupingLabel": "client",
+        },
+    })
 }

@@ -163,6 +163,7 @@ fn clockify_reads() -> Vec<Fault> {
         one("clockify-403", a, "the user may not write time entries", CREATE, When::Always, reply(clockify::access_denied())).lasting(),
         one("clockify-429-empty", a, "one too many, without a body or Retry-After, for two calls", CLOCKIFY, When::Next(2), reply(clockify::too_many_requests())),
         one("clockify-429-retry-after", a, "one too many, with Retry-After: 1, once", CLOCKIFY, When::Next(1), reply(clockify::too_many_requests().with_header("retry-after", "1"))),
+        one("clockify-hourly-quota", a, "the workspace's 30 calls of this hour are used up after ten more", CLOCKIFY, When::After(10), reply(clockify::too_many_requests())).lasting(),
         one("clockify-create-429-every-third", a, "every third entry to be created is one too many", CREATE, When::Every(3), reply(clockify::too_many_requests())),
         one("clockify-list-500", a, "the list of entries fails once", ENTRIES, When::Next(1), reply(internal())),
         one("clockify-list-html", a, "a proxy's HTML page instead of the list of entries, once", ENTRIES, When::Next(1), reply(proxy_page())),

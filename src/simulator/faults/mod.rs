@@ -102,6 +102,7 @@ impl Faults {
                 When::Nth(nth) => active.seen == nth,
                 When::Every(every) => every > 0 && active.seen.is_multiple_of(every),
                 When::Next(next) => active.seen <= next,
+                When::After(after) => active.seen > after,
                 When::Probability(probability) => {
                     active.dice.random_bool(probability.clamp(0.0, 1.0))
                 }

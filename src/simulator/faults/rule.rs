@@ -91,6 +91,8 @@ pub enum When {
     Every(u64),
     /// The first so many calls.
     Next(u64),
+    /// All but the first so many calls.
+    After(u64),
     /// Each call with this probability (0 to 1), by the simulator's seed.
     Probability(f64),
 }

@@ -62,14 +62,13 @@ pub(in crate::simulator) fn list_events(world: &mut World, request: &Request) ->
             events.clear();
         }
         let zone = zone(request, calendar)?;
-        let items: Vec<Value> = events.into_iter().map(|event| event_json(event, calendar, &reader, zone)).collect();
         let size = page_size(request, DEFAULT_PAGE, MAX_PAGE)?;
-        let page = paging::page(request, items, size, world.google.revision).map_err(|_| bad_page_token())?;
+        let page = paging::page(request, events, size, world.google.revision).map_err(|_| bad_page_token())?;
         let mut body = json!({
             "kind": "calendar#events", "etag": etag(world), "summary": calendar.name, "description": "",
             "updated": instant(calendar.events.iter().map(|event| event.updated).max().unwrap_or(DateTime::UNIX_EPOCH)),
             "timeZone": zone.name(), "accessRole": "owner", "defaultReminders": [{"method": "popup", "minutes": 10}],
-            "items": page.items,
+            "items": page.items.into_iter().map(|event| event_json(event, calendar, &reader, zone)).collect::<Vec<_>>(),
         });
         match page.next {
             Some(next) => body["nextPageToken"] = json!(next),

@@ -74,13 +74,15 @@ pub(in crate::simulator) fn list_records(world: &mut World, request: &Request) -
                 })
                 .collect();
             found.sort_by(|a, b| b.start.cmp(&a.start).then_with(|| a.id.cmp(&b.id)));
-            let items = found
-                .into_iter()
-                .map(|conference| {
+            list(
+                request,
+                "conferenceRecords",
+                found,
+                RECORD_PAGES,
+                |conference| {
                     meet_json::record(conference, still_running.as_deref() == Some(&conference.id))
-                })
-                .collect();
-            list(request, "conferenceRecords", items, RECORD_PAGES)
+                },
+            )
         }),
     )
 }
@@ -122,11 +124,13 @@ pub(in crate::simulator) fn list_participants(world: &mut World, request: &Reque
                     .cmp(&a.earliest())
                     .then_with(|| a.id.cmp(&b.id))
             });
-            let items = found
-                .into_iter()
-                .map(|participant| meet_json::participant(world, conference, participant))
-                .collect();
-            list(request, "participants", items, PEOPLE_PAGES)
+            list(
+                request,
+                "participants",
+                found,
+                PEOPLE_PAGES,
+                |participant| meet_json::participant(world, conference, participant),
+            )
         }),
     )
 }
@@ -169,11 +173,13 @@ pub(in crate::simulator) fn list_sessions(world: &mut World, request: &Request) 
                 })
                 .collect();
             found.sort_by(|a, b| b.start.cmp(&a.start).then_with(|| a.id.cmp(&b.id)));
-            let items = found
-                .into_iter()
-                .map(|session| meet_json::session(conference, participant, session))
-                .collect();
-            list(request, "participantSessions", items, PEOPLE_PAGES)
+            list(
+                request,
+                "participantSessions",
+                found,
+                PEOPLE_PAGES,
+                |session| meet_json::session(conference, participant, session),
+            )
         }),
     )
 }
@@ -322,7 +328,13 @@ fn record_passes(
 }
 
 /// One page of a list; an empty list is `{}`.
-fn list(request: &Request, key: &str, items: Vec<Value>, sizes: Sizes) -> Result<Reply, Reply> {
+fn list<T>(
+    request: &Request,
+    key: &str,
+    items: Vec<T>,
+    sizes: Sizes,
+    json_of: impl Fn(T) -> Value,
+) -> Result<Reply, Reply> {
     let size = match request.query("pageSize").filter(|text| !text.is_empty()) {
         None => sizes.default,
         Some(text) => match text.parse::<i64>() {
@@ -345,7 +357,7 @@ fn list(request: &Request, key: &str, items: Vec<Value>, sizes: Sizes) -> Result
     })?;
     let mut body = json!({});
     if !page.items.is_empty() {
-        body[key] = Value::Array(page.items);
+        body[key] = page.items.into_iter().map(json_of).collect();
     }
     if let Some(next) = page.next {
         body["nextPageToken"] = json!(next);

@@ -30,6 +30,15 @@ pub const CLIENT_ID: &str = "109000000000-simulator.apps.googleusercontent.com";
 /// Its secret.
 pub const CLIENT_SECRET: &str = "GOCSPX-composed-simulator-secret";
 
+/// Scopes of a user who allowed everything that is read here, for [`World::grant`].
+pub const SCOPES: [&str; 5] = [
+    "openid",
+    "email",
+    "https://www.googleapis.com/auth/meetings.space.readonly",
+    "https://www.googleapis.com/auth/calendar.events.readonly",
+    "https://www.googleapis.com/auth/calendar.calendarlist.readonly",
+];
+
 /// The state of all fake providers.
 #[derive(Debug, Serialize)]
 pub struct World {

@@ -80,6 +80,8 @@ pub struct Effect {
     pub adopted: bool,
     /// How often it was sent.
     pub sends: i64,
+    /// The run that wrote it last.
+    pub run: Option<Uuid>,
     /// While it is being sent, or after no answer came: until when only the sender may touch it.
     pub answer_by: Option<DateTime<Utc>>,
     /// Why it is in that state, for a person.
@@ -93,7 +95,7 @@ pub struct Effect {
 macro_rules! columns {
     () => {
         "tenant_id, effect_id, sync_id, source_key, state, payload, payload_hash, entry_id, entry_hash, edited, adopted, \
-         sends, answer_by, note, starts_at, updated_at"
+         sends, run_id, answer_by, note, starts_at, updated_at"
     };
 }
 
@@ -111,6 +113,7 @@ struct Row {
     edited: bool,
     adopted: bool,
     sends: i64,
+    run_id: Option<Uuid>,
     answer_by: Option<DateTime<Utc>>,
     note: String,
     starts_at: DateTime<Utc>,
@@ -134,6 +137,7 @@ impl TryFrom<Row> for Effect {
             edited: row.edited,
             adopted: row.adopted,
             sends: row.sends,
+            run: row.run_id,
             answer_by: row.answer_by,
             note: row.note,
             starts_at: row.starts_at,
@@ -192,6 +196,32 @@ pub struct Draft<'a> {
     pub payload: &'a Wanted,
     /// Fingerprint of the decision.
     pub payload_hash: &'a str,
+    /// The run that writes it.
+    pub run: Option<Uuid>,
+}
+
+impl Draft<'_> {
+    /// The effect as it stands after it was announced for the `sends`-th time.
+    fn announced(&self, name: EffectName, known: Option<&Effect>, sends: i64, answer_by: DateTime<Utc>, now: DateTime<Utc>) -> Effect {
+        Effect {
+            name,
+            sync: self.sync.clone(),
+            source_key: self.source_key.to_owned(),
+            state: State::Sending,
+            payload: self.payload.clone(),
+            payload_hash: self.payload_hash.to_owned(),
+            entry_id: known.and_then(|known| known.entry_id.clone()),
+            entry_hash: known.and_then(|known| known.entry_hash.clone()),
+            edited: false,
+            adopted: false,
+            sends,
+            run: self.run,
+            answer_by: Some(answer_by),
+            note: String::new(),
+            starts_at: self.payload.start,
+            updated_at: now,
+        }
+    }
 }
 
 /// Announces a new entry before it is sent: the row is `sending`, and from then on nobody else sends it. `None` when
@@ -203,29 +233,36 @@ pub async fn announce(
     draft: &Draft<'_>,
     answer_by: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<Option<EffectName>> {
+) -> Result<Option<Effect>> {
     const SQL: &str = "INSERT INTO effects (tenant_id, effect_id, provider, workspace_id, user_id, source_key, sync_id, state, \
-         payload, payload_hash, edited, adopted, sends, fence, answer_by, note, starts_at, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'sending', $8, $9, FALSE, FALSE, 1, 0, $10, '', $11, $12, $12) \
+         payload, payload_hash, edited, adopted, sends, answer_by, note, starts_at, created_at, updated_at, run_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'sending', $8, $9, FALSE, FALSE, 1, $10, '', $11, $12, $12, $13) \
          ON CONFLICT (tenant_id, provider, workspace_id, user_id, source_key) DO NOTHING";
     let id = Uuid::now_v7();
     let inserted = execute!(
         tx, SQL, tenant.as_str(), id, account.provider, account.workspace.as_str(), account.user.as_str(),
-        draft.source_key, draft.sync.as_str(), Json(draft.payload), draft.payload_hash, answer_by, draft.payload.start, now
+        draft.source_key, draft.sync.as_str(), Json(draft.payload), draft.payload_hash, answer_by, draft.payload.start, now,
+        draft.run
     )?;
-    Ok((inserted == 1).then(|| EffectName::new(tenant.clone(), id)))
+    Ok((inserted == 1).then(|| draft.announced(EffectName::new(tenant.clone(), id), None, 1, answer_by, now)))
 }
 
-/// Announces that an effect is sent (again), with this payload; `false` when somebody else changed it since it was read.
-pub async fn announce_again(tx: &mut Tx, effect: &Effect, draft: &Draft<'_>, answer_by: DateTime<Utc>, now: DateTime<Utc>) -> Result<bool> {
+/// Announces that an effect is sent (again), with this payload; `None` when somebody else changed it since it was read.
+pub async fn announce_again(
+    tx: &mut Tx,
+    effect: &Effect,
+    draft: &Draft<'_>,
+    answer_by: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<Effect>> {
     const SQL: &str = "UPDATE effects SET state = 'sending', sync_id = $1, payload = $2, payload_hash = $3, sends = sends + 1, \
-         answer_by = $4, note = '', starts_at = $5, updated_at = $6 \
+         answer_by = $4, note = '', starts_at = $5, updated_at = $6, run_id = $11 \
          WHERE tenant_id = $7 AND effect_id = $8 AND state = $9 AND sends = $10";
     let changed = execute!(
         tx, SQL, draft.sync.as_str(), Json(draft.payload), draft.payload_hash, answer_by, draft.payload.start, now,
-        effect.name.tenant.as_str(), effect.name.id, effect.state.as_str(), effect.sends
+        effect.name.tenant.as_str(), effect.name.id, effect.state.as_str(), effect.sends, draft.run
     )?;
-    Ok(changed == 1)
+    Ok((changed == 1).then(|| draft.announced(effect.name.clone(), Some(effect), effect.sends + 1, answer_by, now)))
 }
 
 /// What came of a send, or of looking for an entry.
@@ -233,16 +270,16 @@ pub async fn announce_again(tx: &mut Tx, effect: &Effect, draft: &Draft<'_>, ans
 pub struct Outcome<'a> {
     /// Where the effect is now.
     pub state: State,
-    /// The entry; `None` keeps what is known.
-    pub entry_id: Option<&'a str>,
-    /// Its fingerprint; `None` keeps what is known.
-    pub entry_hash: Option<&'a str>,
+    /// The entry's id and fingerprint; `None` keeps what is known.
+    pub entry: Option<(&'a str, &'a str)>,
     /// The user changed the entry.
     pub edited: bool,
     /// It was found, not written by us.
     pub adopted: bool,
     /// Until when only the sender may touch it.
     pub answer_by: Option<DateTime<Utc>>,
+    /// The entry is not as the rules want it: an update is still to do.
+    pub stale: bool,
     /// Why, for a person.
     pub note: &'a str,
 }
@@ -250,11 +287,12 @@ pub struct Outcome<'a> {
 /// Writes what came of the `sends`-th send; `false`, and nothing, when the effect went on without us.
 pub async fn settle(tx: &mut Tx, name: &EffectName, sends: i64, outcome: &Outcome<'_>, now: DateTime<Utc>) -> Result<bool> {
     const SQL: &str = "UPDATE effects SET state = $1, entry_id = COALESCE($2, entry_id), entry_hash = COALESCE($3, entry_hash), \
-         edited = $4, adopted = $5, answer_by = $6, note = $7, updated_at = $8 \
+         edited = $4, adopted = $5, answer_by = $6, note = $7, updated_at = $8, \
+         payload_hash = CASE WHEN $12 THEN '' ELSE payload_hash END \
          WHERE tenant_id = $9 AND effect_id = $10 AND sends = $11";
     let changed = execute!(
-        tx, SQL, outcome.state.as_str(), outcome.entry_id, outcome.entry_hash, outcome.edited, outcome.adopted,
-        outcome.answer_by, outcome.note, now, name.tenant.as_str(), name.id, sends
+        tx, SQL, outcome.state.as_str(), outcome.entry.map(|(id, _)| id), outcome.entry.map(|(_, hash)| hash), outcome.edited,
+        outcome.adopted, outcome.answer_by, outcome.note, now, name.tenant.as_str(), name.id, sends, outcome.stale
     )?;
     Ok(changed == 1)
 }
@@ -271,8 +309,8 @@ pub async fn adopt(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     const SQL: &str = "INSERT INTO effects (tenant_id, effect_id, provider, workspace_id, user_id, source_key, sync_id, state, \
-         payload, payload_hash, entry_id, entry_hash, edited, adopted, sends, fence, note, starts_at, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'done', $8, $9, $10, $11, FALSE, TRUE, 0, 0, 'found at the destination', $12, $13, $13) \
+         payload, payload_hash, entry_id, entry_hash, edited, adopted, sends, note, starts_at, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'done', $8, $9, $10, $11, FALSE, TRUE, 0, 'found at the destination', $12, $13, $13) \
          ON CONFLICT (tenant_id, provider, workspace_id, user_id, source_key) DO NOTHING";
     let inserted = execute!(
         tx, SQL, tenant.as_str(), Uuid::now_v7(), account.provider, account.workspace.as_str(), account.user.as_str(),

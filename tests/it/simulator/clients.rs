@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use syncline::simulator::world::{CLIENT_ID, CLIENT_SECRET, Meeting};
 use syncline::simulator::{Now, Options, Simulator};
 
-use super::{ALL_SCOPES, noon};
+use super::{SCOPES, noon};
 
 /// A path from the environment, or its default below the crate; missing is a failure that says what to run.
 fn installed(variable: &str, default: &str) -> PathBuf {
@@ -78,7 +78,7 @@ fn settings(sim: &Simulator) -> Value {
     let poor = sim.world().grant(&me, &["openid"]).refresh_token;
     json!({
         "root": sim.endpoints().google_meet, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET,
-        "scopes": ALL_SCOPES, "poor_refresh_token": poor,
+        "scopes": SCOPES, "poor_refresh_token": poor,
     })
 }
 
@@ -149,7 +149,7 @@ fn googles_node_libraries_read_the_simulator() {
     let read = node("google_node.cjs", &settings(&sim));
     assert_eq!(read["login"]["refresh_token"], true);
     assert_eq!(read["login"]["sub"], me);
-    assert_eq!(read["login"]["scopes"], json!(ALL_SCOPES));
+    assert_eq!(read["login"]["scopes"], json!(SCOPES));
     assert_eq!(
         read["meet"],
         json!({"records": 241, "pages": 3, "newest": running})

@@ -86,12 +86,26 @@ async fn dropped_connection_sends_not_one_byte() {
 }
 
 #[tokio::test]
+async fn request_is_carried_out_even_if_its_client_goes_away() {
+    let lab = Lab::empty();
+    lab.sim.set_latency(Duration::from_millis(1200));
+    // The client gives up after half a second, a little before the entry is stored.
+    assert!(post(&lab).await.is_err());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while lab.sim.world().entries().is_empty() {
+        assert!(Instant::now() < deadline, "not stored");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
 async fn rules_strike_when_they_say() {
     for (when, expected) in [
         (When::Always, [true, true, true, true]),
         (When::Nth(2), [false, true, false, false]),
         (When::Every(2), [false, true, false, true]),
         (When::Next(3), [true, true, true, false]),
+        (When::After(3), [false, false, false, true]),
         (When::Probability(0.0), [false, false, false, false]),
         (When::Probability(1.0), [true, true, true, true]),
     ] {

@@ -162,7 +162,7 @@ async fn records_disappear_thirty_days_after_their_end() {
     let bearer = lab
         .sim
         .world()
-        .grant(&me, &super::ALL_SCOPES)
+        .grant(&me, &super::SCOPES)
         .access_token()
         .to_owned();
     let lab = Lab { bearer, ..lab };

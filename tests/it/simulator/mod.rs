@@ -12,16 +12,8 @@ mod standard;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use syncline::simulator::world::SCOPES;
 use syncline::simulator::{Now, Options, Simulator};
-
-/// Scopes of a user who allowed everything.
-const ALL_SCOPES: [&str; 5] = [
-    "openid",
-    "email",
-    "https://www.googleapis.com/auth/meetings.space.readonly",
-    "https://www.googleapis.com/auth/calendar.events.readonly",
-    "https://www.googleapis.com/auth/calendar.calendarlist.readonly",
-];
 
 fn noon() -> DateTime<Utc> {
     at("2026-11-20T12:00:00Z")
@@ -63,7 +55,7 @@ impl Lab {
         let (bearer, key, workspace, user) = {
             let mut world = sim.world();
             let me = world.me().id;
-            let grant = world.grant(&me, &ALL_SCOPES);
+            let grant = world.grant(&me, &SCOPES);
             let user = world.clockify_me();
             (
                 grant.access_token().to_owned(),

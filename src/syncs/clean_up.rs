@@ -1,0 +1,83 @@
+//! Deletes our own marked entries of a window, and forgets that they were written.
+
+use crate::{
+    app::App,
+    base::{Error, Result},
+    connectors::clockify::{ClockifyError, Deleted, Entry},
+    syncs::{
+        Sync,
+        engine::{Options, Pass},
+        marker,
+        store,
+    },
+};
+use chrono::{DateTime, Utc};
+
+/// What is to be deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// The window's start; `None` is as the definition says.
+    pub start: Option<DateTime<Utc>>,
+    /// The window's end; `None` is now.
+    pub end: Option<DateTime<Utc>>,
+    /// How many entries the person expects to be deleted.
+    pub expected: u64,
+    /// Only count.
+    pub only_count: bool,
+}
+
+/// What was deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Marked entries in the window.
+    pub found: u64,
+    /// Deleted.
+    pub deleted: u64,
+    /// Not deleted, because the destination refused or did not answer.
+    pub failed: u64,
+}
+
+/// Deletes what carries our marker and starts in the window. Refuses, and deletes nothing, when their number is not the
+/// expected one.
+pub async fn clean_up(app: &App, sync: &Sync, request: Request) -> Result<Report> {
+    let pass = Pass::open(app, sync, None, Options::default()).await?;
+    let (start, end) = (request.start.unwrap_or(pass.window.start), request.end.unwrap_or(pass.window.end));
+    if start >= end {
+        return Err(Error::invalid("start_time", "expected a start before the end"));
+    }
+    let clockify = &pass.destination.clockify;
+    let account = &pass.destination.account;
+    let entries = clockify.list_entries(&account.workspace, &account.user, start, end).await?;
+    let ours: Vec<Entry> = entries
+        .into_iter()
+        .filter(|entry| entry.start >= start && entry.start <= end && !marker::found_in(&entry.description).is_empty())
+        .collect();
+    let mut report = Report { found: ours.len() as u64, ..Report::default() };
+    if request.only_count {
+        return Ok(report);
+    }
+    if report.found != request.expected {
+        return Err(Error::precondition(
+            "COUNT_MISMATCH",
+            format!("{} entries would be deleted, not {}: nothing was", report.found, request.expected),
+        ));
+    }
+    for entry in ours {
+        match clockify.delete_entry(&account.workspace, &entry.id).await {
+            Ok(Deleted::Now | Deleted::Before) => {
+                report.deleted += 1;
+                let mut tx = app.db.write(pass.scope()).await?;
+                for conference in marker::found_in(&entry.description) {
+                    store::effects::forget(&mut tx, &sync.name.tenant, account, conference, &entry.id).await?;
+                }
+                tx.commit().await?;
+            }
+            Err(error @ ClockifyError::KeyWrong { .. }) => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(entry.id = %entry.id, %error, "an entry could not be deleted");
+                report.failed += 1;
+            }
+        }
+    }
+    Ok(report)
+}

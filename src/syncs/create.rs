@@ -1,0 +1,92 @@
+//! Defines a sync.
+
+use crate::{
+    app::App,
+    base::{Error, Result, SyncName, TokenName, Violation, error::all_valid, name::shown},
+    db::{Scope, Tx},
+    syncs::{Sync, definition::Definition, store},
+    tokens::{self, Provider},
+};
+
+/// What a sync is called at most.
+const LONGEST_DISPLAY_NAME: usize = 200;
+
+/// A sync to be defined.
+#[derive(Clone, Debug)]
+pub struct Create {
+    /// Its name.
+    pub name: SyncName,
+    /// For people.
+    pub display_name: String,
+    /// The Google token.
+    pub source: TokenName,
+    /// The Clockify token.
+    pub destination: TokenName,
+    /// What is done.
+    pub definition: Definition,
+    /// Check everything, store nothing.
+    pub validate_only: bool,
+}
+
+/// Stores a sync, after everything about it was checked.
+pub async fn create(app: &App, create: Create) -> Result<Sync> {
+    let now = app.db.now();
+    let sync = Sync {
+        name: create.name,
+        display_name: create.display_name,
+        source: create.source,
+        destination: create.destination,
+        definition: create.definition,
+        version: 1,
+        watermark: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut tx = app.db.write(Scope::Tenant(sync.name.tenant.clone())).await?;
+    check(&mut tx, &sync).await?;
+    let exists = || Error::Exists { kind: SyncName::KIND, name: sync.name.to_string() };
+    if create.validate_only {
+        return match store::syncs::get(&mut tx, &sync.name).await? {
+            Some(_) => Err(exists()),
+            None => Ok(sync),
+        };
+    }
+    if !store::syncs::insert(&mut tx, &sync).await? {
+        return Err(exists());
+    }
+    tx.commit().await?;
+    Ok(sync)
+}
+
+/// Everything that is wrong with a sync, at once.
+pub(super) async fn check(tx: &mut Tx, sync: &Sync) -> Result<()> {
+    let mut wrong = Vec::new();
+    if sync.display_name.chars().count() > LONGEST_DISPLAY_NAME {
+        wrong.push(Violation::new("sync.display_name", format!("expected at most {LONGEST_DISPLAY_NAME} characters")));
+    }
+    for (field, token, provider) in [
+        ("sync.source_token", &sync.source, Provider::Google),
+        ("sync.destination_token", &sync.destination, Provider::Clockify),
+    ] {
+        if let Some(violation) = check_token(tx, sync, field, token, provider).await? {
+            wrong.push(violation);
+        }
+    }
+    if let Err(Error::Invalid(more)) = sync.definition.check("sync.meet_to_clockify") {
+        wrong.extend(more);
+    }
+    all_valid(wrong)
+}
+
+async fn check_token(tx: &mut Tx, sync: &Sync, field: &str, token: &TokenName, provider: Provider) -> Result<Option<Violation>> {
+    if token.tenant != sync.name.tenant {
+        return Ok(Some(Violation::new(field, "expected a token of the same tenant")));
+    }
+    Ok(match tokens::store::get(tx, token).await? {
+        None => Some(Violation::new(field, format!("expected an existing token, got {}", shown(&token.to_string())))),
+        Some(found) if found.provider != provider => {
+            Some(Violation::new(field, format!("expected a token at {}", provider.label())))
+        }
+        Some(_) => None,
+    })
+}
