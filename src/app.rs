@@ -5,7 +5,7 @@ use crate::{
     config::{Config, Pooler},
     db::{self, Db, Target},
     outbound::{self, Outbound},
-    telemetry,
+    telemetry, tokens,
     vault::Keyring,
 };
 use std::{path::PathBuf, sync::Arc};
@@ -22,6 +22,8 @@ pub struct App {
     pub outbound: Outbound,
     /// The keys that seal secrets.
     pub keys: Keyring,
+    /// Access tokens that were used lately, in clear, in memory alone.
+    pub tokens: tokens::Memory,
     /// Rung when this process accepted work, so that its own worker need not wait for its next look.
     pub work_arrived: Arc<Notify>,
 }
@@ -47,13 +49,14 @@ impl App {
                 status
             }
         };
-        let keys = crate::vault::unlock(&config, &db).await?;
+        let keys = tokens::open_keyring(&config, &db).await?;
         let outbound = Outbound::new(db.clone(), outbound_options(&config))?;
         Ok(Self {
             config: Arc::new(config),
             db,
             outbound,
             keys,
+            tokens: tokens::Memory::default(),
             work_arrived: Arc::default(),
         })
     }

@@ -19,7 +19,8 @@ mod reads;
 mod refresh;
 mod revoke;
 mod rpc;
-pub mod store;
+mod settle;
+mod store;
 mod update;
 mod view;
 
@@ -30,7 +31,7 @@ pub use create::{Create, create};
 pub use delete::delete;
 pub use given::{Given, OauthGrant};
 pub use issue::{Issued, credential, issue, rejected};
-pub use keys::{open_keyring, rewrap, rotate};
+pub use keys::{Rewrapped, open_keyring, rewrap, rotate};
 pub use memory::Memory;
 pub use reads::{flush_reads, keep_books};
 pub use refresh::refresh;
@@ -40,7 +41,7 @@ pub use update::{Update, update};
 pub use view::{Event, events, get, list};
 
 use crate::{
-    base::{Error, ResourceId, TenantId, TokenName},
+    base::{Error, ResourceId, Result, TenantId, TokenName, Violation},
     connectors::google::scopes,
     vault::Place,
 };
@@ -57,6 +58,10 @@ pub const NEEDED_SCOPES: [&str; 4] = [
 
 /// Google's access tokens are renewed so long before they end, as Google's own libraries do.
 const GOOGLE_MARGIN: TimeDelta = TimeDelta::minutes(5);
+
+/// Why a token is in doubt, for a person.
+const UNKNOWN_OUTCOME: &str =
+    "the last refresh got no answer, so the provider may have used the refresh token up; the next one shows it";
 
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -327,14 +332,19 @@ impl Token {
         }
     }
 
+    /// Whether the current access token was never good for that long.
+    fn lives_shorter_than(&self, validity: TimeDelta) -> bool {
+        self.lifetime().is_some_and(|lifetime| lifetime < validity)
+    }
+
     /// How long the current access token was good for when it came.
     fn lifetime(&self) -> Option<TimeDelta> {
         Some(self.access_expires_at? - self.refreshed_at?).filter(|life| *life > TimeDelta::zero())
     }
 
-    /// Whether a refresh was sent and nobody will say any more what came of it.
+    /// Whether a refresh was sent by somebody who did not live to see the answer: whoever does gives the lease back.
     fn is_unanswered(&self, now: DateTime<Utc>) -> bool {
-        self.refresh_sent_at.is_some() && !self.is_leased(now)
+        self.refresh_sent_at.is_some() && self.refresh_lease_until.is_some_and(|until| until <= now)
     }
 
     /// Whether somebody is refreshing it.
@@ -343,7 +353,7 @@ impl Token {
     }
 
     /// The error for a token that a person has to look after; `Ok` for one that may be used.
-    fn check_usable(&self) -> crate::base::Result<()> {
+    fn check_usable(&self) -> Result<()> {
         match self.state {
             State::Active => Ok(()),
             State::NeedsReauth => Err(Error::NeedsReauth {
@@ -354,6 +364,21 @@ impl Token {
                 "TOKEN_REVOKED",
                 format!("{} was revoked; give a new credential", self.name()),
             )),
+        }
+    }
+}
+
+/// The value, or its violations added to `wrong`.
+fn gather<T>(wrong: &mut Vec<Violation>, result: Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(Error::Invalid(violations)) => {
+            wrong.extend(violations);
+            None
+        }
+        Err(other) => {
+            wrong.push(Violation::new("", other.to_string()));
+            None
         }
     }
 }

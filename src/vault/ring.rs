@@ -89,6 +89,13 @@ impl Keyring {
         self.sealing().id()
     }
 
+    /// What everything begins with that [`Keyring::newest`] seals.
+    pub fn head(&self) -> Vec<u8> {
+        let mut head = vec![VERSION];
+        head.extend_from_slice(self.newest().bytes());
+        head
+    }
+
     /// Seals `plain` for `place`.
     pub fn seal(&self, place: Place<'_>, plain: &[u8]) -> Result<Vec<u8>> {
         let key = self.sealing();

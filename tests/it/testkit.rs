@@ -42,6 +42,34 @@ async fn a_process_sees_only_what_it_was_given() {
 }
 
 #[tokio::test]
+async fn a_process_runs_in_a_folder_of_its_own() {
+    let builder = shell("cp given made");
+    std::fs::write(builder.folder().join("given"), "x").unwrap();
+    let mut process = builder.start();
+    assert!(process.wait_exit(SOON).await.success());
+    assert_eq!(
+        std::fs::read_to_string(process.folder().join("made")).unwrap(),
+        "x"
+    );
+}
+
+#[tokio::test]
+async fn the_real_program_is_what_starts() {
+    let (status, output) = Process::syncline(&["--version"]).finish(SOON).await;
+    assert!(status.success(), "{output}");
+}
+
+#[tokio::test]
+async fn the_clients_that_are_installed_start() {
+    for name in ["grpcurl", "buf"] {
+        let (status, output) = Process::of(&kit::tool(name), &["--version"])
+            .finish(SOON)
+            .await;
+        assert!(status.success(), "{name}: {output}");
+    }
+}
+
+#[tokio::test]
 async fn a_process_is_asked_to_end_or_killed() {
     let script = "trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
     let mut process = shell(script).start();
@@ -94,15 +122,11 @@ async fn servers_end_with_a_test_process_that_is_killed() {
         println!("\nredis {}", redis.url());
         std::future::pending::<()>().await;
     }
-    let this = std::env::current_exe().unwrap();
     let name = concat!(
         module_path!(),
         "::servers_end_with_a_test_process_that_is_killed"
     );
-    let (_, name) = name.split_once("::").unwrap();
-    let mut child = Process::of(&this, &["--exact", name, "--nocapture"])
-        .env(CHILD, "1")
-        .start();
+    let mut child = Process::this_test(name).env(CHILD, "1").start();
     let line = child.line("redis redis://", SOON).await;
     let address = line.rsplit("//").next().unwrap().to_owned();
     assert!(std::net::TcpStream::connect(&address).is_ok());

@@ -47,8 +47,11 @@ impl Database {
     pub async fn new(engine: Engine) -> Self {
         match engine {
             Engine::Postgres => {
-                static MIGRATED: OnceCell<()> = OnceCell::const_new();
-                MIGRATED.get_or_init(make_template).await;
+                static MIGRATED: OnceCell<Result<(), String>> = OnceCell::const_new();
+                let migrated = MIGRATED.get_or_init(make_template).await;
+                migrated
+                    .as_ref()
+                    .expect("an empty database can be migrated");
                 Self::copy_of(TEMPLATE).await
             }
             Engine::Sqlite => {
@@ -234,16 +237,19 @@ impl Drop for Database {
     }
 }
 
-async fn make_template() {
+/// Keeps the error, so that each test shows it.
+async fn make_template() -> Result<(), String> {
     administer(&format!("CREATE DATABASE {TEMPLATE}")).await;
     let options = Options::postgres(postgres().url(TEMPLATE));
-    let db = Db::connect(options, Clock::system())
+    let migrate = async {
+        let db = Db::connect(options, Clock::system()).await?;
+        migrate::run(&db).await?;
+        db.close().await;
+        Ok(())
+    };
+    migrate
         .await
-        .expect("the template can be opened");
-    migrate::run(&db)
-        .await
-        .expect("an empty database can be migrated");
-    db.close().await;
+        .map_err(|error: syncline::base::Error| error.to_string())
 }
 
 async fn administer(sql: &str) {

@@ -50,6 +50,14 @@ impl Process {
         }
     }
 
+    /// The calling test once more, in a process of its own; `test` is its path, as `concat!(module_path!(), "::name")`
+    /// gives it. The test tells by a variable which of the two it is.
+    pub fn this_test(test: &str) -> Builder {
+        let this = std::env::current_exe().expect("this program is a file");
+        let (_, name) = test.split_once("::").expect("a path of modules");
+        Self::of(&this, &["--exact", name, "--nocapture"])
+    }
+
     /// The folder it runs in.
     pub fn folder(&self) -> &Path {
         self.folder.path()

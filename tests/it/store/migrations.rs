@@ -1,7 +1,8 @@
 //! Bringing a database to the newest schema: once, by whom it may, and never back.
 
 use super::{SYSTEM, reason};
-use crate::kit::{self, Database};
+use crate::kit::{self, Database, Process};
+use std::time::Duration;
 use syncline::{
     base::Clock,
     db::{Db, Engine, Options, fetch_one, migrate},
@@ -50,6 +51,37 @@ async fn migrations_run_once_when_two_processes_start_together(migrated: Databas
         );
         let mut tx = database.connect().await.read(SYSTEM).await.unwrap();
         assert_eq!(fetch_one!(tx, (i64,), DEFAULT_TENANTS).unwrap(), (1,));
+    }
+}
+
+/// A file is shared by processes in other ways than by tasks, so this is said of real ones.
+#[tokio::test]
+async fn real_processes_that_start_together_migrate_a_file_once() {
+    const FILE: &str = "SYNCLINE_TEST_FILE";
+    if let Some(file) = std::env::var_os(FILE) {
+        let db = Db::connect(Options::sqlite(file), Clock::system())
+            .await
+            .unwrap();
+        assert!(migrate::run(&db).await.unwrap().is_current());
+        return db.close().await;
+    }
+    let name = concat!(
+        module_path!(),
+        "::real_processes_that_start_together_migrate_a_file_once"
+    );
+    for _ in 0..kit::rounds(3, 30) {
+        let database = Database::empty(Engine::Sqlite).await;
+        let start = |_| Process::this_test(name).env(FILE, database.file()).start();
+        let mut processes: Vec<_> = (0..4).map(start).collect();
+        for process in &mut processes {
+            let status = process.wait_exit(Duration::from_secs(60)).await;
+            let output = process.output();
+            assert!(status.success() && output.contains("1 passed"), "{output}");
+        }
+        assert_eq!(
+            database.column("SELECT COUNT(*) || '' FROM tenants").await,
+            ["1"]
+        );
     }
 }
 

@@ -1,0 +1,170 @@
+//! What a process remembers of tokens: access tokens in clear, who is refreshing, how often each one was handed out.
+//!
+//! A remembered token is compared with its row at least every half second while it is used, so that one which was
+//! revoked or replaced on any replica stops working everywhere within a second.
+
+use crate::{
+    app::App,
+    base::{Result, Secret, TokenName},
+    db::Scope,
+    tokens::{Scopes, reads::Reads, store},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio_util::task::TaskTracker;
+
+/// A remembered token is compared with its row when the last comparison is this old.
+const CHECK_AFTER: Duration = Duration::from_millis(500);
+
+/// Nobody uses a remembered token whose last comparison is older, not even while another caller is comparing.
+const STALE_AFTER: Duration = Duration::from_millis(800);
+
+/// So many tokens are remembered; then all are forgotten, which costs one read each.
+const MOST: usize = 10_000;
+
+/// A credential that may be used now.
+#[derive(Clone, Debug)]
+pub(super) struct Warm {
+    pub secret: Secret,
+    /// `None`: a key, which does not end.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Renewed so long before its end.
+    pub margin: TimeDelta,
+    pub scopes: Scopes,
+    pub version: i64,
+}
+
+/// What this process remembers; cheap to clone.
+#[derive(Clone, Default)]
+pub struct Memory(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    warm: RwLock<HashMap<TokenName, Arc<Entry>>>,
+    refreshing: Mutex<HashMap<TokenName, Arc<tokio::sync::Mutex<()>>>>,
+    refreshes: TaskTracker,
+    reads: Reads,
+}
+
+struct Entry {
+    warm: Warm,
+    begun: Instant,
+    /// When the row was read last, in milliseconds since `begun`.
+    checked: AtomicU64,
+    checking: tokio::sync::Mutex<()>,
+}
+
+impl Memory {
+    /// The token as it is remembered, if the row has not changed since.
+    pub(super) async fn recall(&self, app: &App, name: &TokenName) -> Result<Option<Arc<Warm>>> {
+        let entry = {
+            let warm = self.0.warm.read().unwrap_or_else(PoisonError::into_inner);
+            warm.get(name).cloned()
+        };
+        let Some(entry) = entry else {
+            return Ok(None);
+        };
+        if entry.age() >= CHECK_AFTER && !self.still_current(app, name, &entry).await? {
+            self.forget(name);
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(entry.warm.clone())))
+    }
+
+    /// Compares a remembered token with its row: one caller does, the others go on with what they have as long as that
+    /// is allowed.
+    async fn still_current(&self, app: &App, name: &TokenName, entry: &Entry) -> Result<bool> {
+        let _checking = match entry.checking.try_lock() {
+            Ok(guard) => guard,
+            Err(_) if entry.age() < STALE_AFTER => return Ok(true),
+            Err(_) => entry.checking.lock().await,
+        };
+        if entry.age() < CHECK_AFTER {
+            return Ok(true);
+        }
+        // Counted from before the read: a change that comes after it is found by the next one in time.
+        let asked = entry.begun.elapsed();
+        let mut tx = app.db.read(Scope::Tenant(name.tenant.clone())).await?;
+        let current = store::version(&mut tx, name).await? == Some(entry.warm.version);
+        if current {
+            entry.checked.store(millis(asked), Ordering::Relaxed);
+        }
+        Ok(current)
+    }
+
+    /// Remembers what was just read from the row.
+    pub(super) fn remember(&self, name: &TokenName, warm: Warm, read_at: Instant) {
+        let entry = Entry {
+            warm,
+            begun: read_at,
+            checked: AtomicU64::new(0),
+            checking: tokio::sync::Mutex::default(),
+        };
+        let mut all = self.0.warm.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= MOST {
+            all.clear();
+        }
+        all.insert(name.clone(), Arc::new(entry));
+    }
+
+    /// Forgets a token that was changed.
+    pub(super) fn forget(&self, name: &TokenName) {
+        let mut all = self.0.warm.write().unwrap_or_else(PoisonError::into_inner);
+        all.remove(name);
+    }
+
+    /// What callers of this process take turns with when they refresh a token.
+    pub(super) fn turn(&self, name: &TokenName) -> Arc<tokio::sync::Mutex<()>> {
+        let mut all = lock(&self.0.refreshing);
+        if all.len() >= MOST {
+            all.retain(|_, turn| Arc::strong_count(turn) > 1);
+        }
+        Arc::clone(all.entry(name.clone()).or_default())
+    }
+
+    /// Where refreshes run, so that one goes on when its caller went away.
+    pub(super) fn refreshes(&self) -> &TaskTracker {
+        &self.0.refreshes
+    }
+
+    /// The counters.
+    pub(super) fn reads(&self) -> &Reads {
+        &self.0.reads
+    }
+
+    /// Waits until no refresh is under way, so that a process that ends leaves no outcome unknown.
+    pub async fn settled(&self) {
+        self.0.refreshes.close();
+        self.0.refreshes.wait().await;
+        self.0.refreshes.reopen();
+    }
+}
+
+impl Entry {
+    fn age(&self) -> Duration {
+        let checked = Duration::from_millis(self.checked.load(Ordering::Relaxed));
+        self.begun.elapsed().saturating_sub(checked)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory")
+    }
+}

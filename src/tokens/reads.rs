@@ -1,0 +1,100 @@
+//! Counts how often each caller got a token, and writes the counts down now and then.
+
+use crate::{
+    app::App,
+    base::{Result, TokenName},
+    db::Scope,
+    tokens::{memory::lock, store},
+};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use std::{collections::HashMap, mem, sync::Mutex, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// Counts are written so often; a process that dies loses at most these.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Counts that are not written yet.
+#[derive(Default)]
+pub(super) struct Reads(Mutex<HashMap<TokenName, Vec<Count>>>);
+
+struct Count {
+    caller: String,
+    minute: DateTime<Utc>,
+    reads: i64,
+}
+
+impl Reads {
+    /// Counts one read.
+    pub(super) fn count(&self, name: &TokenName, caller: &str, now: DateTime<Utc>) {
+        let mut all = lock(&self.0);
+        if let Some(counts) = all.get_mut(name) {
+            let same = |count: &&mut Count| {
+                count.caller == caller
+                    && (TimeDelta::zero()..TimeDelta::minutes(1)).contains(&(now - count.minute))
+            };
+            match counts.iter_mut().find(same) {
+                Some(count) => count.reads += 1,
+                None => counts.push(Count::first(caller, now)),
+            }
+        } else {
+            all.insert(name.clone(), vec![Count::first(caller, now)]);
+        }
+    }
+
+    fn take(&self) -> HashMap<TokenName, Vec<Count>> {
+        mem::take(&mut *lock(&self.0))
+    }
+
+    fn put_back(&self, name: TokenName, counts: Vec<Count>) {
+        lock(&self.0).entry(name).or_default().extend(counts);
+    }
+}
+
+impl Count {
+    fn first(caller: &str, now: DateTime<Utc>) -> Self {
+        Self {
+            caller: caller.to_owned(),
+            minute: now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now),
+            reads: 1,
+        }
+    }
+}
+
+/// Writes down what was counted so far. What cannot be written is kept for the next time.
+pub async fn flush_reads(app: &App) -> Result<()> {
+    let mut first_error = Ok(());
+    for (name, counts) in app.tokens.reads().take() {
+        if let Err(error) = write(app, &name, &counts).await {
+            app.tokens.reads().put_back(name, counts);
+            first_error = first_error.and(Err(error));
+        }
+    }
+    first_error
+}
+
+async fn write(app: &App, name: &TokenName, counts: &[Count]) -> Result<()> {
+    let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
+    for count in counts {
+        store::add_reads(&mut tx, name, &count.caller, count.minute, count.reads).await?;
+    }
+    tx.commit().await
+}
+
+/// Writes the counts down every few seconds, and at the end, when refreshes that are under way are waited for too.
+pub async fn keep_books(app: App, stop: CancellationToken) {
+    loop {
+        let stopping = tokio::select! {
+            () = stop.cancelled() => true,
+            () = tokio::time::sleep(EVERY) => false,
+        };
+        if stopping {
+            app.tokens.settled().await;
+        }
+        if let Err(error) = flush_reads(&app).await {
+            tracing::warn!(error = %error, "reads of tokens cannot be written down");
+        }
+        if stopping {
+            return;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What happened to tokens. Ids grow with time, so they are also the order.
+
+use crate::{
+    base::{Result, TokenName},
+    db::{Tx, execute, fetch_all},
+    tokens::EventKind,
+};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// One event as it is stored.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Event {
+    /// Grows with time.
+    pub event_id: Uuid,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    #[sqlx(try_from = "String")]
+    pub kind: EventKind,
+    /// For a person; no secret.
+    pub detail: String,
+}
+
+/// Notes an event.
+pub(in crate::tokens) async fn add_event(
+    tx: &mut Tx,
+    name: &TokenName,
+    kind: EventKind,
+    detail: &str,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    const SQL: &str = "INSERT INTO token_events (tenant_id, event_id, token_id, at, kind, detail)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    execute!(
+        tx,
+        SQL,
+        name.tenant.as_str(),
+        Uuid::now_v7(),
+        name.id.as_str(),
+        at,
+        kind.as_str(),
+        detail,
+    )?;
+    Ok(())
+}
+
+/// Up to `limit` events of a token, the newest first, before `before`.
+pub(in crate::tokens) async fn events(
+    tx: &mut Tx,
+    name: &TokenName,
+    before: Uuid,
+    limit: i64,
+) -> Result<Vec<Event>> {
+    const SQL: &str = "SELECT event_id, at, kind, detail FROM token_events
+        WHERE tenant_id = $1 AND token_id = $2 AND event_id < $3 ORDER BY event_id DESC LIMIT $4";
+    let (tenant, id) = (name.tenant.as_str(), name.id.as_str());
+    fetch_all!(tx, Event, SQL, tenant, id, before, limit)
+}
