@@ -9,4 +9,3 @@ mod secrets_scan;
 mod simulator;
 mod store;
 mod testkit;
-mod outbound;

@@ -1,68 +1,51 @@
-//! A fresh database for each test.
+//! What the tests stand on: private servers that end with the test process, a fresh database for each test, real
+//! processes to start and kill, and polling instead of sleeping.
+
+mod database;
+mod postgres;
+mod process;
+mod redis;
+mod server;
+mod wait;
+
+pub use database::Database;
+pub(crate) use database::each_engine;
+pub use process::{Builder, Process};
+pub use redis::redis;
+pub use server::is_unprivileged;
+pub use wait::eventually;
 
 use chrono::{TimeZone, Utc};
-use std::{
-    fmt::Display,
-    time::{Duration, Instant},
-};
-use syncline::{
-    base::Clock,
-    db::{Db, Engine, Options, migrate},
-};
+use server::find;
+use std::path::PathBuf;
+use syncline::base::Clock;
 use tempfile::TempDir;
 
-pub struct Database(TempDir);
-
-macro_rules! each_engine {
-    ($($fact:ident),* $(,)?) => {$(
-        mod $fact {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn on_sqlite() {
-                super::$fact($crate::kit::Database::new(syncline::db::Engine::Sqlite).await).await;
-            }
-        }
-    )*};
-}
-pub(crate) use each_engine;
-
-impl Database {
-    pub async fn new(_engine: Engine) -> Self {
-        let database = Self(tempfile::tempdir().expect("a temporary folder can be made"));
-        let db = database.connect().await;
-        migrate::run(&db)
-            .await
-            .expect("an empty file can be migrated");
-        db.close().await;
-        database
-    }
-
-    pub async fn connect(&self) -> Db {
-        self.connect_at(Clock::system()).await
-    }
-
-    pub async fn connect_at(&self, clock: Clock) -> Db {
-        Db::connect(Options::sqlite(self.0.path().join("syncline.db")), clock)
-            .await
-            .expect("the database can be opened")
-    }
+/// Whether this is `./test --long`.
+pub fn long() -> bool {
+    std::env::var("SYNCLINE_TEST_LONG").is_ok_and(|value| value == "1")
 }
 
-pub async fn eventually<T, E: Display, F: Future<Output = Result<T, E>>>(
-    deadline: Duration,
-    mut probe: impl FnMut() -> F,
-) -> T {
-    let started = Instant::now();
-    loop {
-        match probe().await {
-            Ok(value) => return value,
-            Err(seen) if started.elapsed() >= deadline => {
-                panic!("not within {deadline:?}; last seen: {seen}")
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
+/// How many rounds to go: `short` in `./test`, `full` in `./test --long`.
+pub fn rounds(short: usize, full: usize) -> usize {
+    if long() { full } else { short }
 }
 
+/// A folder of its own, removed on drop.
+pub fn temp_dir() -> TempDir {
+    tempfile::Builder::new()
+        .prefix("syncline-it-")
+        .tempdir()
+        .expect("a temporary folder can be made")
+}
+
+/// A program that `./test` installs, or that is on the PATH.
+pub fn tool(name: &str) -> PathBuf {
+    let tools = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools");
+    find(name, [tools]).unwrap_or_else(|| panic!("{name} is missing: ./test installs it"))
+}
+
+/// A clock that stands at Monday 2026-03-02 09:00 UTC until the test moves it.
 pub fn fixed_clock() -> Clock {
     let start = Utc.with_ymd_and_hms(2026, 3, 2, 9, 0, 0);
     Clock::fixed(start.single().expect("a valid date"))
