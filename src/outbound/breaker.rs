@@ -8,14 +8,14 @@ use crate::{
     base::{Error, Result},
     db::{Db, Scope},
     outbound::{
-        Call, Options,
+        Call, Options, locked,
         store::{self, Opened},
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
@@ -235,9 +235,4 @@ impl Breaker {
 
 fn whole(span: Duration) -> TimeDelta {
     TimeDelta::from_std(span).unwrap_or(TimeDelta::days(1))
-}
-
-/// Nothing that is done under these locks can panic half-way, so a poisoned one is as good.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

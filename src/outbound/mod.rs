@@ -11,6 +11,7 @@ mod error;
 mod ledger;
 mod options;
 mod permits;
+mod pool;
 mod repeat;
 mod store;
 
@@ -23,7 +24,11 @@ pub use repeat::Outbound;
 use crate::base::Secret;
 use http::{HeaderMap, Method, StatusCode};
 use serde::de::DeserializeOwned;
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use url::Url;
 
 /// Whose budget a call uses: one account at one provider, over all replicas.
@@ -154,4 +159,9 @@ impl fmt::Debug for Reply {
             .field("body.bytes", &self.body.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Nothing in here panics half-way through a change, so what a poisoned lock guards is as good.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

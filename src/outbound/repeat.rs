@@ -8,7 +8,7 @@ use crate::{
         breaker::{Admission, Breakers},
         classify::{Trouble, judge},
         client::Wire,
-        permits::Pools,
+        pool::Pools,
     },
 };
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
