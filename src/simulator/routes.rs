@@ -6,6 +6,9 @@ use percent_encoding::percent_decode_str;
 use super::http::{Reply, Request};
 use super::world::World;
 use super::{clockify, google};
+use Provider::{Calendar, Clockify, Meet, OAuth};
+use clockify::{entries, projects, tags, users};
+use google::{calendar, meet, oauth, userinfo};
 
 /// Carries out one request against the world.
 type Handler = fn(&mut World, &Request) -> Reply;
@@ -79,10 +82,6 @@ const fn write(
         handle,
     }
 }
-
-use Provider::{Calendar, Clockify, Meet, OAuth};
-use clockify::{entries, projects, tags, users};
-use google::{calendar, meet, oauth, userinfo};
 
 #[rustfmt::skip]
 static ENDPOINTS: &[Endpoint] = &[

@@ -196,10 +196,7 @@ async fn latency_is_added_to_each_call_and_calls_overlap() {
     let calls = (0..10).map(|_| lab.google("/v2/conferenceRecords", &[]));
     futures::future::join_all(calls).await;
     let took = begun.elapsed();
-    assert!(
-        took >= Duration::from_millis(40) && took < Duration::from_millis(400),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(40), "{took:?}");
     assert!(lab.sim.calls().max_in_flight() > 1);
     assert_eq!(lab.sim.calls().in_flight(), 0);
 }
