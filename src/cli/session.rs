@@ -9,9 +9,10 @@ use crate::{
     base::{Clock, ResourceId, RunName},
     cli::Usage,
     runs::Worker,
-    serve,
+    serve, tokens,
 };
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 
 /// How long a server may take to accept the connection.
@@ -30,18 +31,21 @@ pub struct Session {
 impl Session {
     /// Connects to the server that was named, or opens the configured database.
     pub async fn open(context: &Context) -> anyhow::Result<Self> {
-        let tenant = ResourceId::parse("tenant", &context.global.tenant)?;
         match &context.global.server {
             Some(server) => Ok(Self {
                 channel: connect(server).await?,
                 app: None,
-                tenant,
+                tenant: tenant(context)?,
             }),
-            None => {
-                let app = App::build(context.config.clone(), Clock::system(), Migrate::Apply).await?;
-                Self::in_process(app, tenant)
-            }
+            None => Self::open_here(context).await,
         }
+    }
+
+    /// Opens the configured database, whatever server was named.
+    pub async fn open_here(context: &Context) -> anyhow::Result<Self> {
+        let tenant = tenant(context)?;
+        let app = App::build(context.config.clone(), Clock::system(), Migrate::Apply).await?;
+        Self::in_process(app, tenant)
     }
 
     /// Talks to the services of `app`.
@@ -109,9 +113,16 @@ impl Session {
     pub async fn close(self) {
         drop(self.channel);
         if let Some(app) = self.app {
+            let now = CancellationToken::new();
+            now.cancel();
+            tokens::keep_books(app.clone(), now).await;
             app.db.close().await;
         }
     }
+}
+
+fn tenant(context: &Context) -> anyhow::Result<ResourceId> {
+    Ok(ResourceId::parse("--tenant", &context.global.tenant)?)
 }
 
 async fn connect(server: &str) -> anyhow::Result<Channel> {

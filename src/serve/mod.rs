@@ -13,6 +13,7 @@ use crate::{
     base::{Error, Result},
     db::Engine,
     runs::Worker,
+    tokens,
 };
 use std::{net::SocketAddr, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -35,6 +36,8 @@ pub async fn run(app: App, listener: TcpListener, shutdown: CancellationToken) -
     let (health, health_service) = health::Health::start(app.clone(), worker.pulse()).await;
     let routes = services::routes(&app)?;
     let routes = services::with_reflection(routes.add_service(health_service), &app)?;
+    let end = CancellationToken::new();
+    let books = tokio::spawn(tokens::keep_books(app.clone(), end.clone()));
     announce(&app, address);
 
     let closing = CancellationToken::new();
@@ -62,6 +65,8 @@ pub async fn run(app: App, listener: TcpListener, shutdown: CancellationToken) -
         None => drain(server).await,
     };
     health.stop().await;
+    end.cancel();
+    books.await.map_err(Error::internal)?;
     app.db.close().await;
     tracing::info!("stopped");
     outcome

@@ -9,7 +9,7 @@ use crate::{
     base::{Error, Result},
     runs::Job,
     syncs::{job::SyncJob, rpc::Syncs},
-    tokens::rpc::Tokens,
+    tokens::Service as Tokens,
 };
 use std::sync::Arc;
 use tonic::{server::NamedService, service::Routes};

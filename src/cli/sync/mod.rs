@@ -11,8 +11,6 @@ mod run;
 mod runs;
 mod zone;
 
-pub use follow::follow;
-
 use super::{
     Context, Exit,
     output::{Output, table},
@@ -22,6 +20,8 @@ use super::{
 use crate::api::v1;
 
 pub use figures::figures;
+pub use follow::follow;
+pub use rule::parse as rule;
 
 /// What `sync` can do.
 #[derive(clap::Subcommand, Debug)]

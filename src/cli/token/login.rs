@@ -15,9 +15,13 @@ use std::{
     time::Duration,
 };
 use tokio::{net::TcpListener, sync::mpsc};
+use tokio_util::sync::CancellationToken;
 
 /// How long a person may take when the server does not say.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long the last page may take to reach the browser.
+const LAST_PAGE: Duration = Duration::from_secs(1);
 
 /// Arguments of `token login`.
 #[derive(clap::Args, Debug)]
@@ -77,7 +81,10 @@ async fn redirect(listener: TcpListener, state: &str, output: Output) -> anyhow:
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let local = listener.local_addr()?;
     let waiting = Waiting { sender: sender.clone(), state: state.to_owned(), origin: format!("http://{local}") };
-    let server = tokio::spawn(axum::serve(listener, Router::new().fallback(answer).with_state(waiting)).into_future());
+    let done = CancellationToken::new();
+    let pages = Router::new().fallback(answer).with_state(waiting);
+    let server = axum::serve(listener, pages).with_graceful_shutdown(done.clone().cancelled_owned());
+    let server = tokio::spawn(server.into_future());
     paste(sender);
     let received = loop {
         let received = tokio::time::timeout(PATIENCE, receiver.recv()).await;
@@ -87,9 +94,9 @@ async fn redirect(listener: TcpListener, state: &str, output: Output) -> anyhow:
             Ok(None) | Err(_) => break None,
         }
     };
-    // The page is on its way to the browser still.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    server.abort();
+    done.cancel();
+    // The page may be on its way to the browser still; a browser that keeps its connection is not waited for.
+    let _ = tokio::time::timeout(LAST_PAGE, server).await;
     received.ok_or_else(|| {
         let message = format!("nobody came back within {}", time::hours_and_minutes(chrono::TimeDelta::minutes(10)));
         Error::precondition("AUTHORIZATION_UNKNOWN", message).into()

@@ -5,9 +5,10 @@ mod import;
 mod login;
 mod show;
 
+pub use import::text_of;
+
 use super::{Context, Exit, output::table, session::Session};
 use crate::api::v1;
-use std::path::PathBuf;
 
 /// What `token` can do.
 #[derive(clap::Subcommand, Debug)]
