@@ -1,4 +1,10 @@
-//! Syncline: copies data between SaaS products, exactly once. This page is the map of the house.
+//! Syncline copies data between SaaS products, exactly once. This page is the map.
+//!
+//! Imports point down only: `main → cli → serve → rooms → app → ground floor`.
+//!
+//! * the rooms, each above those to its right: [`syncs`] → [`runs`] → [`tokens`]
+//! * what every room may use, built once: [`app`]; the settings: [`config`]; logs and traces: [`telemetry`]
+//! * the ground floor: [`connectors`], [`simulator`], [`vault`], [`outbound`], [`api`], [`db`], [`base`]
 
 pub mod api;
 pub mod app;

@@ -4,15 +4,13 @@
 
 pub mod clockify;
 pub mod google;
-mod outage;
+mod said;
 mod wire;
 
 use crate::{
     base::{Secret, TokenName},
     outbound::Account,
 };
-
-pub use outage::Outage;
 
 /// What a client needs to act for somebody: made anew from a token whenever its secret changes.
 #[derive(Clone, Debug)]

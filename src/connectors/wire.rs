@@ -1,10 +1,8 @@
-//! What all providers' JSON has in common: lists that are absent or null when empty, times with any fraction, and
-//! answers that cannot be read.
+//! What all providers' JSON has in common: lists that are absent or null when empty, and times with any fraction.
 
-use super::Outage;
 use crate::base::clock::whole_micros;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 /// `base` with `segments` below it, each escaped; a slash at the end of `base` makes no difference.
@@ -14,18 +12,6 @@ pub(super) fn under<'a>(base: &Url, segments: impl IntoIterator<Item = &'a str>)
         path.pop_if_empty().extend(segments);
     }
     url
-}
-
-/// Reads an answer. What is wrong with it is told by its place only, for the text of a body is nobody's business.
-pub(super) fn read<T: DeserializeOwned>(endpoint: &'static str, body: &[u8]) -> Result<T, Outage> {
-    serde_json::from_slice(body).map_err(|error| Outage::Unanswered {
-        why: format!(
-            "{endpoint} gave an answer that is not as documented ({:?} error at line {}, column {})",
-            error.classify(),
-            error.line(),
-            error.column()
-        ),
-    })
 }
 
 /// An absent or null value is the default.
@@ -80,13 +66,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_unreadable_answer_is_told_without_its_text() {
-        let error = read::<Vec<u8>>("x.get", b"\"canary\"").expect_err("not a list");
-        assert!(error.is_ambiguous());
-        assert!(!error.to_string().contains("canary"), "{error}");
-    }
-
     proptest! {
         #[test]
         fn times_have_any_number_of_fraction_digits(nanos in 0u32..1_000_000_000, digits in 0usize..=9) {
@@ -99,5 +78,46 @@ mod tests {
             prop_assert_eq!(times.start.timestamp_subsec_nanos() % 1000, 0);
             prop_assert!(times.end.is_none());
         }
+    }
+}
+
+/// JSON that means nothing, with the keys of something that does.
+#[cfg(test)]
+pub(super) mod arbitrary {
+    use proptest::{collection, prelude::*, sample};
+    use serde_json::{Map, Value};
+
+    /// Values of any shape with these keys; half of the objects lack any given key.
+    pub fn json(keys: &'static [&'static str]) -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+            // Times at the edges of what can be written.
+            sample::select(vec![
+                "2026-11-19T09:00:03.123456789Z",
+                "0000-01-01T00:00:00Z",
+                "9999-12-31T23:59:60+14:00",
+                "+262142-12-31T23:59:59Z",
+                "-262143-01-01T00:00:00Z",
+                "2026-11-19",
+            ])
+            .prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 5, move |inner| {
+            prop_oneof![
+                collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                collection::vec((sample::select(keys), inner), 0..5).prop_map(|pairs| {
+                    Value::Object(
+                        pairs
+                            .into_iter()
+                            .map(|(key, value)| (key.to_owned(), value))
+                            .collect::<Map<_, _>>(),
+                    )
+                }),
+            ]
+        })
     }
 }

@@ -4,7 +4,9 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod connectors;
 mod layering;
+mod outbound;
 mod secrets_scan;
 mod simulator;
 mod store;

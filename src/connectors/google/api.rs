@@ -1,9 +1,9 @@
 //! Reading from a Google API: one answer, or all pages of a list.
 
-use super::GoogleError;
+use super::{GoogleError, errors};
 use crate::{
-    connectors::{Access, Outage, wire},
-    outbound::{Auth, Body, Call, Outbound, Repeat},
+    connectors::{Access, wire},
+    outbound::{Auth, Body, Call, CallError, Outbound, Repeat},
 };
 use http::Method;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -50,14 +50,12 @@ impl Api {
             auth: Auth::Bearer(self.access.secret.clone()),
             body: Body::Empty,
             repeat: Repeat::Safe,
+            throttled: errors::is_throttled,
         };
-        match self.outbound.call(&self.access.account, call).await {
-            Ok(reply) => Ok(wire::read(endpoint, &reply.body)?),
-            Err(error) => Err(match Outage::or_refusal(error) {
-                Ok(refusal) => GoogleError::from_refusal(&refusal, &self.access.token),
-                Err(outage) => outage.into(),
-            }),
-        }
+        let answer = self.outbound.call(&self.access.account, call).await;
+        answer
+            .and_then(|reply| reply.json())
+            .map_err(|error| GoogleError::new(error, &self.access.token))
     }
 
     /// All pages of a list, in the provider's order. A list that repeats a page token, or never ends, is an error.
@@ -79,10 +77,9 @@ impl Api {
             page_url = url.clone();
             page_url.query_pairs_mut().append_pair("pageToken", &token);
             if seen.len() >= MOST_PAGES || !seen.insert(token) {
-                return Err(Outage::Unanswered {
+                return Err(GoogleError::Call(CallError::Unanswered {
                     why: format!("{endpoint} repeats its pages without end"),
-                }
-                .into());
+                }));
             }
         }
     }
@@ -100,7 +97,7 @@ mod tests {
             r#"{"participants":null,"nextPageToken":null}"#,
             r#"{"items":[],"nextPageToken":"","kind":"calendar#events"}"#,
         ] {
-            let page: Page<String> = wire::read("x.list", json.as_bytes()).expect(json);
+            let page: Page<String> = serde_json::from_str(json).expect(json);
             assert!(page.items.is_empty() && page.next_page_token.is_empty());
         }
     }

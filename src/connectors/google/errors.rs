@@ -2,8 +2,8 @@
 
 use crate::{
     base::{Error, TokenName},
-    connectors::{Outage, outage},
-    outbound::Refusal,
+    connectors::said,
+    outbound::{CallError, Refusal},
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -13,13 +13,17 @@ use serde_json::Value;
 #[derive(Debug, thiserror::Error)]
 pub enum GoogleError {
     /// 401: the access token is expired or revoked. Refresh it once, then ask the user to connect again.
-    #[error("Google does not accept the access token of {token}; refresh it, or connect the account again")]
+    #[error(
+        "Google does not accept the access token of {token}; refresh it, or connect the account again"
+    )]
     Unauthenticated {
         /// Whose secret was sent.
         token: TokenName,
     },
     /// 403: the user did not grant a scope that the call needs.
-    #[error("{token} lacks a permission that {endpoint} needs; connect the account again and leave every box ticked")]
+    #[error(
+        "{token} lacks a permission that {endpoint} needs; connect the account again and leave every box ticked"
+    )]
     ScopeMissing {
         /// The token to connect again.
         token: TokenName,
@@ -27,18 +31,12 @@ pub enum GoogleError {
         endpoint: &'static str,
     },
     /// 403: the API is switched off in the Google Cloud project of the OAuth client.
-    #[error("the API {service} is not enabled in the Google Cloud project of the OAuth client; enable it under APIs & Services")]
+    #[error(
+        "the API {service} is not enabled in the Google Cloud project of the OAuth client; enable it under APIs & Services"
+    )]
     ApiDisabled {
         /// As in `meet.googleapis.com`, or the operation where Google does not say.
         service: String,
-    },
-    /// 403 or 429 with a rate-limit reason.
-    #[error("Google limits the rate of {endpoint} ({reason})")]
-    Throttled {
-        /// The operation.
-        endpoint: &'static str,
-        /// Google's reason code.
-        reason: String,
     },
     /// 403 without one of the reasons above: the user may not see the object.
     #[error("Google does not let {token} see what {endpoint} asks for")]
@@ -70,13 +68,20 @@ pub enum GoogleError {
         /// Google's reason code, or "no reason given".
         reason: String,
     },
-    /// No usable answer.
+    /// No usable answer; never [`CallError::Refused`]. A rate limit is [`CallError::NotSent`].
     #[error(transparent)]
-    Outage(#[from] Outage),
+    Call(CallError),
 }
 
 impl GoogleError {
-    pub(super) fn from_refusal(refusal: &Refusal, token: &TokenName) -> Self {
+    pub(super) fn new(error: CallError, token: &TokenName) -> Self {
+        match error {
+            CallError::Refused(refusal) => Self::refused(&refusal, token),
+            other => Self::Call(other),
+        }
+    }
+
+    fn refused(refusal: &Refusal, token: &TokenName) -> Self {
         let (endpoint, status, token) = (refusal.endpoint, refusal.status, token.clone());
         let said = Said::from_body(&refusal.body);
         if said.any(&SCOPE) {
@@ -84,10 +89,6 @@ impl GoogleError {
         }
         match status.as_u16() {
             401 => Self::Unauthenticated { token },
-            403 | 429 if said.any(&RATE) => Self::Throttled {
-                endpoint,
-                reason: said.reason(),
-            },
             403 if said.any(&DISABLED) => Self::ApiDisabled {
                 service: said.service.unwrap_or_else(|| endpoint.to_owned()),
             },
@@ -101,6 +102,11 @@ impl GoogleError {
             },
         }
     }
+}
+
+/// Recognises "too many requests" behind a 403.
+pub(super) fn is_throttled(status: StatusCode, body: &[u8]) -> bool {
+    status == StatusCode::FORBIDDEN && Said::from_body(body).any(&RATE)
 }
 
 const SCOPE: [&str; 3] = [
@@ -143,7 +149,7 @@ impl Said {
             .unwrap_or_default();
         if let Value::String(reason) = &error {
             return Self {
-                reasons: outage::code(reason).into_iter().collect(),
+                reasons: said::code(reason).into_iter().collect(),
                 service: None,
             };
         }
@@ -154,18 +160,20 @@ impl Said {
             .chain(&status.errors)
             .filter_map(|detail| detail["reason"].as_str())
             .chain(status.status.as_str())
-            .filter_map(outage::code)
+            .filter_map(said::code)
             .collect();
         let service = status
             .details
             .iter()
             .find_map(|detail| detail["metadata"]["service"].as_str())
-            .and_then(|service| outage::presentable(service, &[]));
+            .and_then(|service| said::presentable(service, &[]));
         Self { reasons, service }
     }
 
     fn any(&self, of: &[&str]) -> bool {
-        self.reasons.iter().any(|reason| of.contains(&reason.as_str()))
+        self.reasons
+            .iter()
+            .any(|reason| of.contains(&reason.as_str()))
     }
 
     fn reason(&self) -> String {
@@ -186,7 +194,6 @@ impl From<GoogleError> for Error {
             },
             GoogleError::ScopeMissing { .. } => Self::precondition("SCOPE_MISSING", message),
             GoogleError::ApiDisabled { .. } => Self::precondition("API_DISABLED", message),
-            GoogleError::Throttled { .. } => Self::unavailable("PROVIDER_THROTTLED", message),
             GoogleError::Expired { .. } => Self::unavailable("PROVIDER_STATE_EXPIRED", message),
             GoogleError::Forbidden { .. } => Self::Refused {
                 reason: "PROVIDER_FORBIDDEN",
@@ -200,7 +207,126 @@ impl From<GoogleError> for Error {
                 reason: "PROVIDER_REFUSED",
                 what: message,
             },
-            GoogleError::Outage(outage) => outage.into(),
+            GoogleError::Call(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn token() -> TokenName {
+        TokenName::parse("token", "tenants/default/tokens/google").expect("a name")
+    }
+
+    fn refused(status: u16, body: &str) -> GoogleError {
+        let refusal = Refusal {
+            endpoint: "meet.conferenceRecords.list",
+            status: StatusCode::from_u16(status).expect("a status"),
+            body: body.into(),
+        };
+        GoogleError::refused(&refusal, &token())
+    }
+
+    fn rpc(status: &str, reason: &str) -> String {
+        json!({"error": {"code": 403, "message": "canary", "status": status, "details": [
+            {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com",
+                "metadata": {"service": "meet.googleapis.com"}}]}})
+        .to_string()
+    }
+
+    fn legacy(reason: &str) -> String {
+        json!({"error": {"errors": [{"domain": "usageLimits", "reason": reason, "message": "canary"}], "code": 403}})
+            .to_string()
+    }
+
+    #[test]
+    fn a_missing_scope_is_told_in_all_three_dialects() {
+        for (status, body) in [
+            (
+                403,
+                rpc("PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
+            ),
+            (403, legacy("insufficientPermissions")),
+            (401, r#"{"error":"insufficient_scope"}"#.to_owned()),
+        ] {
+            assert!(
+                matches!(refused(status, &body), GoogleError::ScopeMissing { .. }),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_status_decides_where_no_reason_is_given() {
+        for body in [
+            "",
+            "<html>",
+            "{}",
+            r#"{"error":null}"#,
+            r#"{"error":{"errors":null}}"#,
+        ] {
+            assert!(matches!(
+                refused(401, body),
+                GoogleError::Unauthenticated { .. }
+            ));
+            assert!(matches!(refused(403, body), GoogleError::Forbidden { .. }));
+            assert!(matches!(refused(404, body), GoogleError::NotFound { .. }));
+            assert!(matches!(refused(410, body), GoogleError::Expired { .. }));
+            assert!(matches!(refused(400, body), GoogleError::Refused { .. }));
+        }
+    }
+
+    #[test]
+    fn a_switched_off_api_names_the_service_and_no_message_is_echoed() {
+        let error = refused(403, &rpc("PERMISSION_DENIED", "SERVICE_DISABLED"));
+        assert!(error.to_string().contains("meet.googleapis.com"), "{error}");
+        assert!(!error.to_string().contains("canary"), "{error}");
+        assert!(matches!(
+            Error::from(error),
+            Error::Precondition {
+                reason: "API_DISABLED",
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn rate_limits_behind_a_403_are_recognised() {
+        for reason in [
+            "userRateLimitExceeded",
+            "rateLimitExceeded",
+            "quotaExceeded",
+        ] {
+            assert!(is_throttled(
+                StatusCode::FORBIDDEN,
+                legacy(reason).as_bytes()
+            ));
+        }
+        let meet = rpc("RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED");
+        assert!(is_throttled(StatusCode::FORBIDDEN, meet.as_bytes()));
+        let scope = rpc("PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT");
+        assert!(!is_throttled(StatusCode::FORBIDDEN, scope.as_bytes()));
+        assert!(!is_throttled(StatusCode::NOT_FOUND, meet.as_bytes()));
+    }
+
+    #[test]
+    fn a_rejected_token_is_a_matter_for_its_owner() {
+        match Error::from(refused(401, "{}")) {
+            Error::NeedsReauth { token, .. } => assert_eq!(token, "tenants/default/tokens/google"),
+            other => panic!("{other}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(status in 400u16..500, value in crate::connectors::wire::arbitrary::json(
+            &["error", "errors", "details", "reason", "metadata", "service", "status"])) {
+            let body = json!({"error": value}).to_string();
+            let _ = Error::from(refused(status, &body)).to_string();
         }
     }
 }

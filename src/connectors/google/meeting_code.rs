@@ -52,7 +52,10 @@ mod tests {
         ] {
             assert_eq!(MeetingCode::from_link(link), Some(code.clone()));
         }
-        assert_eq!(MeetingCode::from_link("https://zoom.test/abc-mnop-xyz"), None);
+        assert_eq!(
+            MeetingCode::from_link("https://zoom.test/abc-mnop-xyz"),
+            None
+        );
         assert_eq!(MeetingCode::from_link("https://meet.google.com/"), None);
     }
 

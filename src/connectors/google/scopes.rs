@@ -64,9 +64,6 @@ mod tests {
     #[test]
     fn the_long_name_of_email_counts_and_an_unticked_scope_is_named() {
         let granted = ["openid", "https://www.googleapis.com/auth/userinfo.email"];
-        assert_eq!(
-            missing(&granted, &[OPENID, EMAIL, MEET_READ]),
-            [MEET_READ]
-        );
+        assert_eq!(missing(&granted, &[OPENID, EMAIL, MEET_READ]), [MEET_READ]);
     }
 }
