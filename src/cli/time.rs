@@ -28,10 +28,6 @@ pub fn read(at: Option<&Timestamp>) -> Option<DateTime<Utc>> {
     at.cloned().and_then(|at| at.try_into().ok())
 }
 
-/// `2026-11-20T14:05:00Z`, for commands that people copy.
-pub fn exact(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
 
 /// Which end of a window is typed: a date alone means its first moment, or its last.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@
 use crate::{base::Error, telemetry};
 use futures::FutureExt as _;
 use http::{HeaderMap, Request, Response};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use std::{
     any::Any,
     convert::Infallible,

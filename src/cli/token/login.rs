@@ -135,8 +135,9 @@ fn paste(sender: mpsc::UnboundedSender<String>) {
         for line in std::io::stdin().lock().lines() {
             match line {
                 Ok(line) if line.trim().is_empty() => {}
-                Ok(line) if sender.send(line).is_ok() => {}
-                _ => return,
+                // Nobody listens any more once the answer is there.
+                Ok(line) => drop(sender.send(line)),
+                Err(_) => return,
             }
         }
     });
