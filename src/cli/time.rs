@@ -1,7 +1,7 @@
 //! Moments and lengths as people read and type them. All in UTC, which the heads of tables say.
 
 use crate::cli::Usage;
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use pbjson_types::Timestamp;
 
 /// `2026-11-20 14:05`, or nothing.
@@ -27,7 +27,6 @@ pub fn hours_and_minutes(length: TimeDelta) -> String {
 pub fn read(at: Option<&Timestamp>) -> Option<DateTime<Utc>> {
     at.cloned().and_then(|at| at.try_into().ok())
 }
-
 
 /// Which end of a window is typed: a date alone means its first moment, or its last.
 #[derive(Clone, Copy, Debug)]
