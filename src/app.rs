@@ -5,14 +5,14 @@ use crate::{
     config::{Config, Pooler},
     db::{self, Db, Target},
     outbound::{self, Outbound},
-    telemetry, tokens,
+    telemetry,
     vault::Keyring,
 };
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::Notify;
 
 /// What every room may use. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct App {
     /// The settings.
     pub config: Arc<Config>,
@@ -23,7 +23,7 @@ pub struct App {
     /// The keys that seal secrets.
     pub keys: Keyring,
     /// Access tokens that were used lately, in clear, in memory alone.
-    pub tokens: tokens::Memory,
+    pub tokens: crate::tokens::Memory,
     /// Rung when this process accepted work, so that its own worker need not wait for its next look.
     pub work_arrived: Arc<Notify>,
 }
@@ -49,16 +49,28 @@ impl App {
                 status
             }
         };
-        let keys = tokens::open_keyring(&config, &db).await?;
+        Self::assemble(config, db).await
+    }
+
+    /// Puts the parts together on a database that is at this version's schema.
+    pub async fn assemble(config: Config, db: Db) -> Result<Self> {
+        let keys = crate::tokens::open_keyring(&config, &db).await?;
         let outbound = Outbound::new(db.clone(), outbound_options(&config))?;
         Ok(Self {
             config: Arc::new(config),
             db,
             outbound,
             keys,
-            tokens: tokens::Memory::default(),
+            tokens: crate::tokens::Memory::default(),
             work_arrived: Arc::default(),
         })
+    }
+}
+
+impl App {
+    /// The same application with a count of its own of the calls it makes.
+    pub fn counting_calls(&self) -> Self {
+        Self { outbound: self.outbound.counting(), ..self.clone() }
     }
 }
 
@@ -84,13 +96,13 @@ pub fn database_options(config: &Config) -> Result<db::Options> {
         })?;
     }
     Ok(db::Options {
-        target,
         migrate_url: settings.migrate_url.clone(),
         schema: settings.schema.clone(),
         persistent: settings.pooler == Pooler::None,
         max_connections: settings.max_connections,
         idle_timeout: settings.idle_timeout,
         acquire_timeout: settings.acquire_timeout,
+        ..db::Options::new(target)
     })
 }
 

@@ -220,7 +220,8 @@ impl Options {
         Self::new(Target::Postgres(url.into()))
     }
 
-    fn new(target: Target) -> Self {
+    /// The usual settings.
+    pub fn new(target: Target) -> Self {
         Self {
             target,
             migrate_url: None,

@@ -14,7 +14,8 @@ use crate::{
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use chrono::{DateTime, Utc};
 use std::{
-    sync::Arc,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::time::{sleep, timeout};
@@ -22,7 +23,10 @@ use tracing::{Instrument, Span, field::Empty};
 
 /// The way out, cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Outbound(Arc<Shared>);
+pub struct Outbound {
+    shared: Arc<Shared>,
+    counted: Arc<Mutex<BTreeMap<String, u64>>>,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -36,18 +40,42 @@ struct Shared {
 impl Outbound {
     /// Sets the HTTP client up; connects nowhere. Fails where the machine's certificates cannot be read.
     pub fn new(db: Db, options: Options) -> Result<Self> {
-        Ok(Self(Arc::new(Shared {
-            wire: Wire::new(options.clone())?,
-            pools: Pools::new(db.clone(), options.clone()),
-            breakers: Breakers::new(db.clone(), options.clone()),
-            db,
-            options,
-        })))
+        Ok(Self {
+            shared: Arc::new(Shared {
+                wire: Wire::new(options.clone())?,
+                pools: Pools::new(db.clone(), options.clone()),
+                breakers: Breakers::new(db.clone(), options.clone()),
+                db,
+                options,
+            }),
+            counted: Arc::default(),
+        })
+    }
+
+    /// The same way out, which counts the calls made through it and its clones from now on.
+    pub fn counting(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            counted: Arc::default(),
+        }
+    }
+
+    /// Requests sent so far, by endpoint.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.counted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn count(&self, endpoint: &str) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        *counted.entry(endpoint.to_owned()).or_default() += 1;
     }
 
     /// Longest that [`Outbound::call_with`] can take, booking and connecting included: the lease of a write must outlast it.
     pub fn timeout(&self) -> Duration {
-        self.0.options.timeout
+        self.shared.options.timeout
     }
 
     /// Takes a permit for each attempt, and makes the call again where that is safe. Waits for the budget, or as the
@@ -62,7 +90,7 @@ impl Outbound {
     ///
     /// A permit is meant to be used soon; one that was kept is booked anew, and is lost only after the budget's period.
     pub async fn reserve(&self, account: &Account, wanted: u32) -> Result<Permits, CallError> {
-        self.0.pools.of(account).take(wanted).await
+        self.shared.pools.of(account).take(wanted).await
     }
 
     /// Makes exactly one attempt, and uses one permit for it, unless nothing is sent because the provider is being left
@@ -73,12 +101,12 @@ impl Outbound {
         let once = self.attempt(permits, &call, 1);
         once.instrument(span)
             .await
-            .map_err(|trouble| trouble.into_error(self.0.db.now()))
+            .map_err(|trouble| trouble.into_error(self.shared.db.now()))
     }
 
     async fn repeat(&self, account: &Account, call: &Call) -> Result<Reply, CallError> {
-        let options = &self.0.options;
-        let pool = self.0.pools.of(account);
+        let options = &self.shared.options;
+        let pool = self.shared.pools.of(account);
         let safe = call.repeat == Repeat::Safe;
         let soon = |wait: Duration| wait <= options.max_inline_wait;
         let mut backoff = Backoff::new(options);
@@ -107,7 +135,7 @@ impl Outbound {
                 {
                     step.max(retry_after.unwrap_or_default())
                 }
-                _ => return Err(trouble.into_error(self.0.db.now())),
+                _ => return Err(trouble.into_error(self.shared.db.now())),
             };
             sleep(wait).await;
         }
@@ -126,7 +154,8 @@ impl Outbound {
             breakers,
             options,
             ..
-        } = &*self.0;
+        } = &*self.shared;
+        self.count(call.endpoint);
         let begun = Instant::now();
         let admission = timeout(options.timeout, self.prepare(permits, call))
             .await
@@ -167,7 +196,7 @@ impl Outbound {
 
     /// Everything that may keep an attempt from being made.
     async fn prepare(&self, permits: &mut Permits, call: &Call) -> Result<Admission, Trouble> {
-        let admission = self.0.breakers.admit(call).await.map_err(|until| {
+        let admission = self.shared.breakers.admit(call).await.map_err(|until| {
             let why = "the provider does not work and is left alone";
             withheld(call, why, Some(until))
         })?;

@@ -8,7 +8,6 @@ use crate::{
     runs::{Ended, Failure, Handle, Job, Run, State, store},
 };
 use chrono::TimeDelta;
-use rand::Rng as _;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -330,6 +329,6 @@ impl Inner {
 fn backoff(failed: i64) -> TimeDelta {
     let doublings = u32::try_from(failed.clamp(1, 16) - 1).unwrap_or(0);
     let full = RETRY_BASE.saturating_mul(1 << doublings).min(RETRY_MAX);
-    let factor: f64 = rand::rng().random_range(0.5..=1.0);
+    let factor: f64 = rand::random_range(0.5..=1.0);
     TimeDelta::from_std(full.mul_f64(factor)).unwrap_or(TimeDelta::seconds(2))
 }

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     base::{Error, Result, SyncName, TokenName, Violation, error::all_valid, name::shown},
-    db::{Scope, Tx},
+    db::Scope,
     syncs::{Sync, definition::Definition, store},
     tokens::{self, Provider},
 };
@@ -42,8 +42,8 @@ pub async fn create(app: &App, create: Create) -> Result<Sync> {
         created_at: now,
         updated_at: now,
     };
+    check(app, &sync).await?;
     let mut tx = app.db.write(Scope::Tenant(sync.name.tenant.clone())).await?;
-    check(&mut tx, &sync).await?;
     let exists = || Error::Exists { kind: SyncName::KIND, name: sync.name.to_string() };
     if create.validate_only {
         return match store::syncs::get(&mut tx, &sync.name).await? {
@@ -59,7 +59,7 @@ pub async fn create(app: &App, create: Create) -> Result<Sync> {
 }
 
 /// Everything that is wrong with a sync, at once.
-pub(super) async fn check(tx: &mut Tx, sync: &Sync) -> Result<()> {
+pub(super) async fn check(app: &App, sync: &Sync) -> Result<()> {
     let mut wrong = Vec::new();
     if sync.display_name.chars().count() > LONGEST_DISPLAY_NAME {
         wrong.push(Violation::new("sync.display_name", format!("expected at most {LONGEST_DISPLAY_NAME} characters")));
@@ -68,7 +68,7 @@ pub(super) async fn check(tx: &mut Tx, sync: &Sync) -> Result<()> {
         ("sync.source_token", &sync.source, Provider::Google),
         ("sync.destination_token", &sync.destination, Provider::Clockify),
     ] {
-        if let Some(violation) = check_token(tx, sync, field, token, provider).await? {
+        if let Some(violation) = check_token(app, sync, field, token, provider).await? {
             wrong.push(violation);
         }
     }
@@ -78,15 +78,17 @@ pub(super) async fn check(tx: &mut Tx, sync: &Sync) -> Result<()> {
     all_valid(wrong)
 }
 
-async fn check_token(tx: &mut Tx, sync: &Sync, field: &str, token: &TokenName, provider: Provider) -> Result<Option<Violation>> {
+async fn check_token(app: &App, sync: &Sync, field: &str, token: &TokenName, provider: Provider) -> Result<Option<Violation>> {
     if token.tenant != sync.name.tenant {
         return Ok(Some(Violation::new(field, "expected a token of the same tenant")));
     }
-    Ok(match tokens::store::get(tx, token).await? {
-        None => Some(Violation::new(field, format!("expected an existing token, got {}", shown(&token.to_string())))),
-        Some(found) if found.provider != provider => {
-            Some(Violation::new(field, format!("expected a token at {}", provider.label())))
+    match tokens::get(app, token).await {
+        Err(Error::NotFound { .. }) => {
+            Ok(Some(Violation::new(field, format!("expected an existing token, got {}", shown(&token.to_string())))))
         }
-        Some(_) => None,
-    })
+        Ok(found) if found.provider != provider => {
+            Ok(Some(Violation::new(field, format!("expected a token at {}", provider.label()))))
+        }
+        other => other.map(|_| None),
+    }
 }

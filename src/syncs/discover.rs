@@ -215,8 +215,11 @@ async fn read_unsettled(
         .filter(|(name, (_, settled))| !settled && !conferences.contains_key(*name))
         .map(|(name, _)| name.as_str())
         .collect();
-    let read: Vec<Option<Conference>> = stream::iter(missing)
+    let reads: Vec<_> = missing
+        .into_iter()
         .map(|name| async move { Ok::<_, Error>(source.meet.get_conference(name).await?) })
+        .collect();
+    let read: Vec<Option<Conference>> = stream::iter(reads)
         .buffer_unordered(source.concurrency)
         .try_collect()
         .await?;
@@ -239,11 +242,14 @@ async fn read_codes(source: &Source, conferences: &HashMap<String, Conference>) 
         .filter_map(|conference| conference.space.as_deref())
         .filter(|space| !codes.contains_key(*space))
         .collect();
-    let read: Vec<Option<(String, String)>> = stream::iter(unknown)
+    let reads: Vec<_> = unknown
+        .into_iter()
         .map(|space| async move {
             let found = source.meet.get_space(space).await?;
             Ok::<_, Error>(found.and_then(|found| Some((space.to_owned(), found.meeting_code?.as_str().to_owned()))))
         })
+        .collect();
+    let read: Vec<Option<(String, String)>> = stream::iter(reads)
         .buffer_unordered(source.concurrency)
         .try_collect()
         .await?;
@@ -285,7 +291,8 @@ async fn look_up_codes(
             *span = (span.0.min(start), span.1.max(end));
         }
     }
-    stream::iter(wanted)
+    let reads: Vec<_> = wanted
+        .into_iter()
         .map(|(code, (start, end))| async move {
             let filter = ConferenceFilter {
                 meeting_code: Some(code.clone()),
@@ -301,7 +308,6 @@ async fn look_up_codes(
             };
             Ok((code.as_str().to_owned(), found))
         })
-        .buffer_unordered(source.concurrency)
-        .try_collect()
-        .await
+        .collect();
+    stream::iter(reads).buffer_unordered(source.concurrency).try_collect().await
 }

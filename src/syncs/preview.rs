@@ -53,7 +53,7 @@ pub async fn preview(pass: &Pass<'_>) -> Result<Preview> {
     if !cases.is_empty() {
         let view = pass.look(&cases).await?;
         summary.total_in_destination = view.marked(pass.window);
-        pass.remove_second_copies(&view, &mut summary).await?;
+        pass.second_copies(&view, false, &mut summary).await?;
         for case in cases {
             let action = match &case.wish {
                 Ok(desired) => Some(pass.decide(&view, &case.meeting.conference, desired)),

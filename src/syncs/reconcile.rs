@@ -45,9 +45,9 @@ pub async fn reconcile(app: &App, sync: &Sync, days: u32, only_report: bool) -> 
     let mut settled = Vec::new();
     for effect in view.effects() {
         match pass.decide_open(&view, effect) {
-            Some(Action::Adopt { how, .. }) => {
+            Some(Action::Adopt { how, entry_id }) => {
                 report.adopted += u64::from(how != Adoption::NotUpdated);
-                settled.push(effect);
+                settled.push((effect, entry_id, how));
             }
             Some(Action::Create) => report.to_send_again += 1,
             _ => match (effect.state, view.entry_of(Some(effect))) {
@@ -63,7 +63,7 @@ pub async fn reconcile(app: &App, sync: &Sync, days: u32, only_report: bool) -> 
     if !only_report {
         pass.adopt_open(&view, settled).await?;
         let mut summary = Summary::default();
-        pass.delete_second_copies(&view, &mut summary).await?;
+        pass.second_copies(&view, true, &mut summary).await?;
         report.duplicates_deleted = summary.duplicates_deleted;
     }
     Ok(report)

@@ -28,7 +28,7 @@ pub struct Update {
 
 /// Stores the change. A change of the source, or of how far it looks back, makes the next run read the whole window.
 pub async fn update(app: &App, update: Update) -> Result<Sync> {
-    let mut tx = app.db.write(Scope::Tenant(update.name.tenant.clone())).await?;
+    let mut tx = app.db.read(Scope::Tenant(update.name.tenant.clone())).await?;
     let before = store::syncs::get(&mut tx, &update.name).await?.ok_or_else(|| update.name.not_found())?;
     let changed = || Error::Conflict { what: update.name.to_string() };
     if !update.etag.is_empty() && update.etag != before.etag() {
@@ -49,10 +49,13 @@ pub async fn update(app: &App, update: Update) -> Result<Sync> {
     if !reads_as_before {
         sync.watermark = None;
     }
-    check(&mut tx, &sync).await?;
+    // Checked outside of the transaction: the version makes sure that nothing changed meanwhile.
+    drop(tx);
+    check(app, &sync).await?;
     if update.validate_only {
         return Ok(sync);
     }
+    let mut tx = app.db.write(Scope::Tenant(sync.name.tenant.clone())).await?;
     if !store::syncs::update(&mut tx, &sync).await? {
         return Err(changed());
     }

@@ -7,7 +7,7 @@ use crate::{
     outbound::{CallError, Permits},
     runs,
     syncs::{
-        engine::Pass,
+        engine::{Listener, Pass},
         entry::{self, Desired, Wanted},
         store::effects::{self, Draft, Effect, Outcome, State},
     },
@@ -64,7 +64,7 @@ enum Answer {
 /// Sends all orders, in batches as the budget allows, and tells about each as soon as it is stored. What the provider
 /// surely did not carry out (429) is sent again after the wait it asks for, where that is short. Stops with an error when
 /// the wait would be long, the run is to stop, or the credential is refused; what was told stays.
-pub async fn send(pass: &Pass<'_>, mut orders: Vec<Order>, mut tell: impl AsyncFnMut(Order, Sent) -> Result<()>) -> Result<()> {
+pub async fn send(pass: &Pass<'_>, mut orders: Vec<Order>, listener: &mut Listener<'_>) -> Result<()> {
     orders.reverse();
     let mut unsent_in_a_row = 0;
     while !orders.is_empty() {
@@ -80,7 +80,7 @@ pub async fn send(pass: &Pass<'_>, mut orders: Vec<Order>, mut tell: impl AsyncF
                 Ok(wanted) => batch.push((order, wanted)),
                 Err(error @ (Error::Refused { .. } | Error::Precondition { .. } | Error::Invalid(_))) => {
                     let why = error.to_string();
-                    tell(order, Sent::Refused(why)).await?;
+                    listener.tell(pass, order, Sent::Refused(why)).await?;
                 }
                 Err(other) => return Err(other),
             }
@@ -92,7 +92,7 @@ pub async fn send(pass: &Pass<'_>, mut orders: Vec<Order>, mut tell: impl AsyncF
             match answer {
                 Answer::Told(sent) => {
                     unsent_in_a_row = 0;
-                    tell(order, sent).await?;
+                    listener.tell(pass, order, sent).await?;
                 }
                 Answer::NotSent(effect, error) => {
                     order.effect = Some(*effect);

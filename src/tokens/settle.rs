@@ -127,6 +127,8 @@ async fn given_up(app: &App, sent: &Sent, answer: Answer) -> Result<Settled> {
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
     if !store::give_up(&mut tx, &sent.leased, &reason, now).await? {
         store::release(&mut tx, &sent.leased).await?;
+        let detail = format!("a refusal came too late to count: {refusal}");
+        store::add_event(&mut tx, &name, EventKind::RefreshFailed, &detail, now).await?;
         tx.commit().await?;
         return Ok(Settled::Overtaken);
     }

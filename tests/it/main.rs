@@ -4,10 +4,15 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod layering;
+mod secrets_scan;
 mod connectors;
 mod layering;
 mod outbound;
 mod secrets_scan;
 mod simulator;
 mod store;
+mod syncs;
 mod testkit;
+mod tokens;
+mod outbound;

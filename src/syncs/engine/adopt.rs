@@ -1,7 +1,7 @@
 //! Taking over what is at the destination: entries that others wrote, writes whose answer never came, and what the user
 //! edited or deleted.
 
-use super::Pass;
+use super::{Pass, View};
 use crate::{
     base::Result,
     connectors::clockify::Entry,
@@ -15,7 +15,8 @@ use crate::{
 };
 
 impl Pass<'_> {
-    async fn mark_edited(&self, tx: &mut Tx, effect: Option<&Effect>) -> Result<()> {
+    /// Remembers that the user edited an entry.
+    pub(super) async fn mark_edited(&self, tx: &mut Tx, effect: Option<&Effect>) -> Result<()> {
         let Some(effect) = effect.filter(|effect| !effect.edited) else {
             return Ok(());
         };
@@ -33,7 +34,7 @@ impl Pass<'_> {
     }
 
     /// Takes an entry over; `false` when somebody else changed the effect meanwhile.
-    async fn adopt(
+    pub(super) async fn adopt(
         &self,
         tx: &mut Tx,
         conference: &str,
@@ -43,9 +44,9 @@ impl Pass<'_> {
         how: Adoption,
     ) -> Result<bool> {
         let now = self.app.db.now();
-        let (as_it_is, desired_hash) = (Wanted::of(entry), desired.hash());
-        let hash = as_it_is.hash();
         let Some(effect) = effect else {
+            let (as_it_is, desired_hash) = (Wanted::of(entry), desired.hash());
+            let hash = as_it_is.hash();
             let draft = Draft {
                 sync: &self.sync.name.id,
                 source_key: conference,
@@ -56,6 +57,13 @@ impl Pass<'_> {
             let account = &self.destination.account;
             return effects::adopt(tx, &self.sync.name.tenant, account, &draft, &entry.id, &hash, now).await;
         };
+        self.adopt_known(tx, effect, entry, how).await
+    }
+
+    /// Takes an entry over for an effect that is known.
+    pub(super) async fn adopt_known(&self, tx: &mut Tx, effect: &Effect, entry: &Entry, how: Adoption) -> Result<bool> {
+        let now = self.app.db.now();
+        let hash = Wanted::of(entry).hash();
         let was_sent = effect.entry_hash.is_some();
         let note = match how {
             Adoption::Ours if was_sent => write::UPDATED,
@@ -75,8 +83,28 @@ impl Pass<'_> {
         effects::settle(tx, &effect.name, effect.sends, &outcome, now).await
     }
 
+    /// Settles writes whose entries were found.
+    pub async fn adopt_open(&self, view: &View, open: Vec<(&Effect, String, Adoption)>) -> Result<()> {
+        let mut tx = self.app.db.write(self.scope()).await?;
+        for (effect, entry_id, how) in open {
+            if let Some(entry) = view.entries.get(&entry_id) {
+                self.adopt_known(&mut tx, effect, entry, how).await?;
+            }
+        }
+        tx.commit().await
+    }
+
+    /// Whether the entry that an effect remembers is not there any more.
+    pub async fn is_gone(&self, effect: &Effect) -> Result<bool> {
+        let Some(entry_id) = &effect.entry_id else {
+            return Ok(false);
+        };
+        let workspace = &self.destination.account.workspace;
+        Ok(self.destination.clockify.get_entry(workspace, entry_id).await?.is_none())
+    }
+
     /// Asks for an entry that the list does not show. `None` when it has to be looked at again.
-    async fn look_for(&self, effect: Option<&Effect>, entry_id: &str) -> Result<Option<Skip>> {
+    pub(super) async fn look_for(&self, effect: Option<&Effect>, entry_id: &str) -> Result<Option<Skip>> {
         let Some(effect) = effect else {
             return Ok(None);
         };

@@ -9,6 +9,7 @@ mod settle;
 mod view;
 
 pub use cases::Case;
+pub use settle::Listener;
 pub use view::View;
 
 use crate::{

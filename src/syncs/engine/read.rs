@@ -47,8 +47,8 @@ impl Pass<'_> {
         for (index, together) in discovery.to_read.chunks(READ_TOGETHER).enumerate() {
             self.check_stop()?;
             self.progress("reading meetings", index * READ_TOGETHER, total).await?;
-            let read: Vec<Option<Meeting>> = stream::iter(together)
-                .map(|conference| discovery.read(source, conference))
+            let reads: Vec<_> = together.iter().map(|conference| discovery.read(source, conference)).collect();
+            let read: Vec<Option<Meeting>> = stream::iter(reads)
                 .buffered(source.concurrency)
                 .try_collect()
                 .await?;

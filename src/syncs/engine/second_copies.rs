@@ -14,11 +14,11 @@ use crate::{
 impl Pass<'_> {
     /// Second copies of an entry, which only a process that was frozen between its check and the socket can make: the
     /// oldest stays. Copies that are not ours to the letter are only told.
-    pub async fn remove_second_copies(&self, view: &View, summary: &mut Summary) -> Result<()> {
+    pub async fn second_copies(&self, view: &View, delete: bool, summary: &mut Summary) -> Result<()> {
         for (conference, kept, extra) in view.duplicates() {
             let ours = view.effects.get(conference).filter(|effect| effect.sends > extra.len() as i64);
             let same = |entry: &&Entry| ours.is_some_and(|effect| Wanted::of(entry) == effect.payload);
-            if self.handle.is_none() || !same(&kept) || !extra.iter().all(same) {
+            if !delete || !same(&kept) || !extra.iter().all(same) {
                 summary.notice(format!("{conference} has {} entries: `syncline sync duplicates` lists them", extra.len() + 1));
                 continue;
             }

@@ -40,7 +40,7 @@ impl Pass<'_> {
             let outcome = self.settle_once(&view, open, total, summary).await?;
             open = outcome.open;
             if look == 1 {
-                self.remove_second_copies(&view, summary).await?;
+                self.second_copies(&view, true, summary).await?;
             }
             let Some(until) = outcome.look_at.filter(|_| !open.is_empty()) else {
                 break;
@@ -105,28 +105,9 @@ impl Pass<'_> {
                 None => outcome.look_again(view.at, conference, desired),
             }
         }
-        let mut done = total - orders.len() - outcome.open.len();
-        write::send(self, orders, async |order, sent| {
-            match sent {
-                write::Sent::Written(entry) if order.replaces.is_some() => {
-                    tracing::debug!(entry.id = %entry.id, "brought an entry up to date");
-                    summary.updated += 1;
-                }
-                write::Sent::Written(_) => {
-                    summary.created += 1;
-                    summary.total_in_destination += 1;
-                }
-                write::Sent::Refused(why) => summary.fail(&order.conference, &why),
-                write::Sent::Deleted => summary.skip(Skip::Deleted.as_str()),
-                write::Sent::Open(until) => {
-                    outcome.look_again(until, order.conference, order.desired);
-                    return Ok(());
-                }
-            }
-            done += 1;
-            self.progress("writing time entries", done, total).await
-        })
-        .await?;
+        let done = total - orders.len() - outcome.open.len();
+        let mut listener = Listener { summary, outcome: &mut outcome, done, total };
+        write::send(self, orders, &mut listener).await?;
         Ok(outcome)
     }
 
@@ -147,6 +128,35 @@ impl Pass<'_> {
         } else {
             summary.created += 1;
         }
+    }
+}
+
+/// Counts what came of orders, as it is told.
+pub struct Listener<'a> {
+    summary: &'a mut Summary,
+    outcome: &'a mut Outcome,
+    done: usize,
+    total: usize,
+}
+
+impl Listener<'_> {
+    /// Counts one order.
+    pub async fn tell(&mut self, pass: &Pass<'_>, order: write::Order, sent: write::Sent) -> Result<()> {
+        match sent {
+            write::Sent::Written(_) if order.replaces.is_some() => self.summary.updated += 1,
+            write::Sent::Written(_) => {
+                self.summary.created += 1;
+                self.summary.total_in_destination += 1;
+            }
+            write::Sent::Refused(why) => self.summary.fail(&order.conference, &why),
+            write::Sent::Deleted => self.summary.skip(Skip::Deleted.as_str()),
+            write::Sent::Open(until) => {
+                self.outcome.look_again(until, order.conference, order.desired);
+                return Ok(());
+            }
+        }
+        self.done += 1;
+        pass.progress("writing time entries", self.done, self.total).await
     }
 }
 

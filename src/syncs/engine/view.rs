@@ -9,7 +9,7 @@ use crate::{
         entry::Desired,
         marker,
         plan::{self, Action, Look},
-        store::{self, effects::Effect},
+        store::{self, effects::{Effect, State}},
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,11 +17,11 @@ use std::collections::HashMap;
 
 /// The destination at one moment, beside what we remember of it.
 pub struct View {
-    at: DateTime<Utc>,
-    entries: HashMap<String, Entry>,
+    pub(super) at: DateTime<Utc>,
+    pub(super) entries: HashMap<String, Entry>,
     /// Ids by conference, oldest first.
     by_conference: HashMap<String, Vec<String>>,
-    effects: HashMap<String, Effect>,
+    pub(super) effects: HashMap<String, Effect>,
 }
 
 impl View {
@@ -68,7 +68,8 @@ impl View {
             .collect()
     }
 
-    fn entry_of(&self, effect: Option<&Effect>) -> Option<&Entry> {
+    /// The entry that an effect remembers, as it is now.
+    pub fn entry_of(&self, effect: Option<&Effect>) -> Option<&Entry> {
         self.entries.get(effect?.entry_id.as_ref()?)
     }
 
@@ -122,5 +123,12 @@ impl Pass<'_> {
     pub fn decide(&self, view: &View, conference: &str, desired: &Desired) -> Action {
         let look = Look { at: view.at, grace: self.grace() };
         plan::decide(&desired.hash(), view.effects.get(conference), &view.found(conference), look)
+    }
+
+    /// Decides about a write whose outcome is not known; `None` for every other effect.
+    pub fn decide_open(&self, view: &View, effect: &Effect) -> Option<Action> {
+        let look = Look { at: view.at, grace: self.grace() };
+        matches!(effect.state, State::Sending | State::Unknown)
+            .then(|| plan::decide(&effect.payload_hash, Some(effect), &view.found(&effect.source_key), look))
     }
 }
