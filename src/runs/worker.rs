@@ -111,9 +111,14 @@ impl Inner {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             // Goes on beating while jobs finish, because their lease is this heartbeat.
-            let done = stop.is_cancelled() && self.no_jobs();
+            let job_ended = self.app.work_arrived.notified();
+            let stopping = stop.is_cancelled();
+            if stopping && self.no_jobs() {
+                return;
+            }
             tokio::select! {
-                () = stop.cancelled(), if done => return,
+                () = stop.cancelled(), if !stopping => continue,
+                () = job_ended, if stopping => continue,
                 _ = ticks.tick() => {}
             }
             if let Err(error) = self.beat().await {

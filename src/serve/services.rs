@@ -44,6 +44,8 @@ pub fn with_reflection(routes: Routes, app: &App) -> Result<Routes> {
         Reflection::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // Without these, clients cannot show what an error carries.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let v1 = builder().build_v1().map_err(Error::internal)?;
     let v1alpha = builder().build_v1alpha().map_err(Error::internal)?;

@@ -3,7 +3,7 @@
 use super::{Exit, Output, Session, table, time};
 use crate::{
     api::v1::{CleanUpSyncRequest, ReconcileSyncRequest, ReconcileSyncResponse},
-    cli::Usage,
+    base::Error,
 };
 use std::io::BufRead as _;
 
@@ -67,7 +67,10 @@ fn asked(count: i64, output: Output) -> anyhow::Result<i64> {
     std::io::stdin().lock().read_line(&mut line)?;
     match line.trim().parse::<i64>() {
         Ok(typed) if typed == count => Ok(count),
-        _ => Err(Usage(format!("nothing was deleted: {count} was not typed; in scripts, use --yes-delete {count}")).into()),
+        _ => {
+            let message = format!("{count} was not typed; in scripts, use --yes-delete {count}");
+            Err(Error::precondition("COUNT_MISMATCH", message).into())
+        }
     }
 }
 
