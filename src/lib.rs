@@ -10,11 +10,13 @@
 pub mod api;
 pub mod app;
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod connectors;
 pub mod db;
 pub mod outbound;
 pub mod runs;
+pub mod serve;
 pub mod simulator;
 pub mod startup;
 pub mod syncs;

@@ -1,3 +1,8 @@
-//! The door.
+//! The program: reads its arguments and leaves everything else to `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+use syncline::cli;
+
+fn main() -> ExitCode {
+    cli::main(std::env::args_os())
+}

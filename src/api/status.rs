@@ -1,7 +1,7 @@
 //! The one place that knows gRPC codes. `docs/errors.md` lists every reason that is made here or passed through.
 
-use crate::base::Error;
-use std::collections::HashMap;
+use crate::base::{Error, Violation};
+use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
@@ -72,4 +72,72 @@ fn classify(error: &Error) -> (Code, &'static str, HashMap<String, String>) {
         Error::Internal(_) => (Code::Internal, "INTERNAL"),
     };
     (code, reason, metadata)
+}
+
+/// A call that was refused, as the client reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The code's name in UPPER_SNAKE.
+    pub code: String,
+    /// The reason, where the answer came from a server of ours; else empty, as for a server that cannot be reached.
+    pub reason: String,
+    /// For a person.
+    pub message: String,
+    /// All wrong fields.
+    pub violations: Vec<Violation>,
+    /// When trying again makes sense.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<&Status> for Refusal {
+    fn from(status: &Status) -> Self {
+        let details = status.get_error_details();
+        let violations = details.bad_request().map(|wrong| {
+            let wrong = wrong.field_violations.iter();
+            wrong
+                .map(|wrong| Violation::new(&wrong.field, &wrong.description))
+                .collect()
+        });
+        Self {
+            code: upper_snake(&format!("{:?}", status.code())),
+            reason: details
+                .error_info()
+                .map(|info| info.reason.clone())
+                .unwrap_or_default(),
+            message: status.message().to_owned(),
+            violations: violations.unwrap_or_default(),
+            retry_after: details.retry_info().and_then(|info| info.retry_delay),
+        }
+    }
+}
+
+fn upper_snake(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.extend(letter.to_uppercase());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_reads_what_an_error_became() {
+        let status = Status::from(Error::Invalid(vec![Violation::new("sync.days", "expected 1")]));
+        let refusal = Refusal::from(&status);
+        assert_eq!(refusal.code, "INVALID_ARGUMENT");
+        assert_eq!(refusal.reason, "INVALID_ARGUMENT");
+        assert_eq!(refusal.violations, [Violation::new("sync.days", "expected 1")]);
+    }
+
+    #[test]
+    fn an_answer_of_somebody_else_is_read_without_details() {
+        let refusal = Refusal::from(&Status::unavailable("nobody there"));
+        assert_eq!((refusal.code.as_str(), refusal.reason.as_str()), ("UNAVAILABLE", ""));
+    }
 }

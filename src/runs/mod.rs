@@ -13,6 +13,7 @@ pub mod worker;
 
 pub use handle::Handle;
 pub use job::{Ended, Failure, Job};
+pub use worker::{Pulse, Worker};
 
 use crate::base::{Error, Result, RunName, SyncName};
 use chrono::{DateTime, Utc};

@@ -39,6 +39,17 @@ pub struct Worker {
     tasks: TaskTracker,
 }
 
+/// Tells whether a worker lives.
+pub struct Pulse(Arc<Inner>);
+
+impl Pulse {
+    /// Whether a heartbeat was stored within the time after which others take the worker for dead.
+    pub fn is_felt(&self) -> bool {
+        let beaten = *self.0.beaten.lock().unwrap_or_else(PoisonError::into_inner);
+        beaten.elapsed() < self.0.app.config.runs.dead_after
+    }
+}
+
 struct Inner {
     app: App,
     id: Uuid,
@@ -75,6 +86,11 @@ impl Worker {
         Ok(Self { inner, stop, tasks })
     }
 
+    /// Whether this worker lives, for those who must tell.
+    pub fn pulse(&self) -> Pulse {
+        Pulse(self.inner.clone())
+    }
+
     /// Takes nothing more, lets running jobs go on for the grace period, then hands back what is left.
     pub async fn shut_down(self, grace: Duration) {
         self.stop.cancel();
@@ -98,9 +114,14 @@ impl Inner {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             // Goes on beating while jobs finish, because their lease is this heartbeat.
-            let done = stop.is_cancelled() && self.no_jobs();
+            let job_ended = self.app.work_arrived.notified();
+            let stopping = stop.is_cancelled();
+            if stopping && self.no_jobs() {
+                return;
+            }
             tokio::select! {
-                () = stop.cancelled(), if done => return,
+                () = stop.cancelled(), if !stopping => continue,
+                () = job_ended, if stopping => continue,
                 _ = ticks.tick() => {}
             }
             if let Err(error) = self.beat().await {

@@ -1,0 +1,172 @@
+//! Why a command failed: a message, a line for each wrong field, and what to do; or the same as a document.
+
+use crate::{
+    api::status::Refusal,
+    base::{Error, Violation},
+    config::{EXIT_CONFIG, Faults},
+};
+use serde_json::json;
+use std::{ffi::OsString, fmt, process::ExitCode};
+use tonic::Status;
+
+/// The exit code for wrong arguments, as most programs have it.
+const EXIT_USAGE: u8 = 2;
+
+/// The arguments are wrong in a way that their declaration cannot say.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Failure {
+    exit_code: u8,
+    code: String,
+    reason: String,
+    message: String,
+    violations: Vec<Violation>,
+    advice: Option<String>,
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        let error = match error.downcast::<Faults>() {
+            Ok(faults) => return Self::of_settings(&faults),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<Usage>() {
+            Ok(usage) => return Self::usage(usage.0),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<Status>() {
+            Ok(status) => return Self::of_call(Refusal::from(&status)),
+            Err(error) => error,
+        };
+        match error.downcast::<Error>() {
+            // The person is at the machine where it happened: no reason to hide the cause.
+            Ok(Error::Internal(cause)) => Self::local("INTERNAL", "INTERNAL", cause),
+            Ok(error) => Self::of_call(Refusal::from(&Status::from(error))),
+            Err(error) => Self::local("UNKNOWN", "LOCAL", format!("{error:#}")),
+        }
+    }
+}
+
+impl Failure {
+    /// What the process ends with.
+    pub fn exit_code(&self) -> u8 {
+        self.exit_code
+    }
+
+    /// One JSON document.
+    pub fn document(&self) -> String {
+        let violations = self.violations.iter().map(
+            |violation| json!({ "field": violation.field, "description": violation.description }),
+        );
+        let error = json!({ "error": {
+            "code": self.code,
+            "reason": self.reason,
+            "message": self.message,
+            "violations": violations.collect::<Vec<_>>(),
+        }});
+        format!("{error:#}")
+    }
+
+    fn of_settings(faults: &Faults) -> Self {
+        let violations = faults.0.iter().map(|fault| {
+            let place = fault.origin.as_ref();
+            let place = place.map_or(String::new(), |origin| format!(" ({origin})"));
+            Violation::new(format!("{}{place}", fault.what), &fault.message)
+        });
+        let violations: Vec<_> = violations.collect();
+        let message = match violations.len() {
+            1 => "1 setting is wrong".to_owned(),
+            count => format!("{count} settings are wrong"),
+        };
+        Self {
+            exit_code: EXIT_CONFIG,
+            code: "INVALID_ARGUMENT".to_owned(),
+            reason: "SETTINGS_INVALID".to_owned(),
+            message,
+            violations,
+            advice: Some("docs/configuration.md describes every setting".to_owned()),
+        }
+    }
+
+    fn usage(message: impl Into<String>) -> Self {
+        Self {
+            exit_code: EXIT_USAGE,
+            ..Self::local("INVALID_ARGUMENT", "USAGE", message)
+        }
+    }
+
+    fn of_call(refusal: Refusal) -> Self {
+        Self {
+            advice: advice(&refusal),
+            exit_code: 1,
+            message: match refusal.violations.is_empty() {
+                true => refusal.message,
+                false => "the request is wrong".to_owned(),
+            },
+            code: refusal.code,
+            reason: refusal.reason,
+            violations: refusal.violations,
+        }
+    }
+
+    fn local(code: &str, reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            exit_code: 1,
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+            message: message.into(),
+            violations: Vec::new(),
+            advice: None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "error: {}", self.message)?;
+        for violation in &self.violations {
+            writeln!(f, "  {}: {}", violation.field, violation.description)?;
+        }
+        match &self.advice {
+            Some(advice) => writeln!(f, "{advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What to do, where the message does not say it already.
+fn advice(refusal: &Refusal) -> Option<String> {
+    let text = match refusal.reason.as_str() {
+        "NEEDS_REAUTH" => "consent again with `syncline token login google`, or give a new key with `syncline token add clockify --replace`",
+        "TOKEN_IN_USE" => "remove or change the syncs that use it first: `syncline sync list`",
+        "ALREADY_EXISTS" => "choose another id, or change the one that is there",
+        "NOT_FOUND" => "`syncline sync list`, `syncline sync runs` and `syncline token list` show what there is",
+        "SCOPE_MISSING" => "consent again with `syncline token login google`, and leave all boxes ticked",
+        "COUNT_MISMATCH" => "nothing was deleted; count again with `syncline sync cleanup`",
+        "" if refusal.code == "UNAVAILABLE" => "is `syncline serve` running there?",
+        _ => {
+            let wait = refusal.retry_after?;
+            return Some(format!("try again in {} s", wait.as_secs().max(1)));
+        }
+    };
+    Some(text.to_owned())
+}
+
+/// The arguments cannot be read, or help was asked for.
+pub fn of_arguments(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    if json && error.use_stderr() {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let failure = Failure::usage(message.trim_start_matches("error: "));
+        super::Output::new(true).failure(&failure);
+    } else {
+        // Nobody reads any more: nothing can be done about it.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE))
+}

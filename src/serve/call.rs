@@ -1,0 +1,139 @@
+//! What surrounds every call: a span with its method and status, part of the caller's trace, and an answer even where a
+//! handler panics.
+
+use crate::{base::Error, telemetry};
+use futures::FutureExt as _;
+use http::{HeaderMap, Request, Response};
+use http_body::{Frame, SizeHint};
+use std::{
+    any::Any,
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use tonic::{Status, body::Body};
+use tower::Service;
+use tracing::{Instrument as _, Span, field::Empty};
+
+/// Where gRPC keeps how a call ended: in the headers of an answer without a message, else in the trailers.
+const STATUS: &str = "grpc-status";
+
+/// Surrounds all services of a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer;
+
+impl<S> tower::Layer<S> for Layer {
+    type Service = Calls<S>;
+
+    fn layer(&self, inner: S) -> Calls<S> {
+        Calls(inner)
+    }
+}
+
+/// A service whose calls are surrounded.
+#[derive(Clone, Debug)]
+pub struct Calls<S>(S);
+
+impl<S> Service<Request<Body>> for Calls<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = futures::future::BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let span = span(&request);
+        let answer = span.in_scope(|| self.0.call(request));
+        let within = span.clone();
+        let surrounded = async move {
+            let answer = AssertUnwindSafe(answer).catch_unwind().await;
+            let answer = answer.unwrap_or_else(|panic| Ok(broken(&*panic).into_http()));
+            answer.map(|answer| {
+                note(&within, answer.headers());
+                answer.map(|body| Body::new(Answer { body, span: within, broken: false }))
+            })
+        };
+        Box::pin(surrounded.instrument(span))
+    }
+}
+
+fn span(request: &Request<Body>) -> Span {
+    let path = request.uri().path().trim_start_matches('/');
+    let (service, method) = path.split_once('/').unwrap_or((path, ""));
+    // Names come from callers: only such as a service can have are repeated.
+    let known = |text: &str| text.len() < 100 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c));
+    let (service, method) = match known(service) && known(method) {
+        true => (service, method),
+        false => ("", ""),
+    };
+    let span = tracing::info_span!("rpc", rpc.service = service, rpc.method = method, rpc.grpc.status_code = Empty);
+    telemetry::set_parent_from(&span, request.headers());
+    span
+}
+
+fn note(span: &Span, headers: &HeaderMap) {
+    if let Some(code) = headers.get(STATUS).and_then(|code| code.to_str().ok()) {
+        span.record("rpc.grpc.status_code", code);
+    }
+}
+
+/// The answer for a handler that panicked; the message goes to the log only.
+fn broken(panic: &(dyn Any + Send)) -> Status {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    Error::internal(format!("a handler panicked: {message}")).into()
+}
+
+/// The body of an answer: streams panic here, and say here how they ended.
+struct Answer {
+    body: Body,
+    span: Span,
+    broken: bool,
+}
+
+impl http_body::Body for Answer {
+    type Data = <Body as http_body::Body>::Data;
+    type Error = <Body as http_body::Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        if self.broken {
+            return Poll::Ready(None);
+        }
+        let span = self.span.clone();
+        let _entered = span.enter();
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.body).poll_frame(context)));
+        let frame = match polled {
+            Ok(polled) => ready!(polled),
+            Err(panic) => {
+                self.broken = true;
+                let headers = broken(&*panic).into_http::<Body>().headers().clone();
+                Some(Ok(Frame::trailers(headers)))
+            }
+        };
+        if let Some(trailers) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref()) {
+            note(&span, trailers);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.broken || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
