@@ -2,9 +2,10 @@
 
 use super::{Context, Exit, signals};
 use crate::{
-    app::{App, Migrate},
     base::{Clock, Error},
-    serve, telemetry,
+    serve,
+    startup::{self, Migrate},
+    telemetry,
 };
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -32,9 +33,11 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
         true => Migrate::Refuse,
         false => Migrate::Apply,
     };
-    let app = App::build(context.config, Clock::system(), migrate).await?;
+    let app = startup::open(context.config, Clock::system(), migrate).await?;
     if context.output.is_json() {
-        context.output.result(&json!({ "address": addr.to_string() }), |_| String::new())?;
+        context
+            .output
+            .result(&json!({ "address": addr.to_string() }), |_| String::new())?;
     }
     serve::run(app, listener, shutdown).await?;
     Ok(Exit::Done)
