@@ -18,7 +18,11 @@ use crate::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::future::Future;
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// How long a fact about an account is taken for true.
 const FACTS_HOLD: TimeDelta = TimeDelta::hours(24);
@@ -38,6 +42,8 @@ pub struct Destination {
     pub access: Access,
     app: App,
     token: TokenName,
+    /// What was resolved in this pass; `None` when what is remembered is in doubt.
+    resolved: Mutex<Option<HashMap<Target, Ids>>>,
 }
 
 /// The owner of the key, as it is remembered.
@@ -76,6 +82,7 @@ impl Destination {
             },
             app: app.clone(),
             token: token.clone(),
+            resolved: Mutex::new(Some(HashMap::new())),
         };
         let user = this.known("user", || this.who_am_i()).await?;
         let workspace = match definition.workspace.as_str() {
@@ -116,6 +123,15 @@ impl Destination {
 
     /// The ids of a target's names. Projects and tags that are not there are made; a missing task is an error.
     pub async fn resolve(&self, target: &Target) -> Result<Ids> {
+        let known = self
+            .resolved()
+            .as_ref()
+            .map(|known| known.get(target).cloned());
+        match known {
+            Some(Some(ids)) => return Ok(ids),
+            Some(None) => {}
+            None => self.forget_names().await?,
+        }
         let project = self.project(&target.project).await?;
         let task = match target.task.as_str() {
             "" => None,
@@ -127,15 +143,27 @@ impl Destination {
         }
         tags.sort_unstable();
         tags.dedup();
-        Ok(Ids {
+        let ids = Ids {
             project: Some(project),
             task,
             tags,
-        })
+        };
+        self.resolved()
+            .get_or_insert_default()
+            .insert(target.clone(), ids.clone());
+        Ok(ids)
     }
 
-    /// Forgets what was remembered about projects, tasks and tags, because the destination showed that it is not so.
-    pub async fn forget_names(&self) -> Result<()> {
+    /// Says that what is remembered about projects, tasks and tags is not so any more.
+    pub fn doubt_names(&self) {
+        *self.resolved() = None;
+    }
+
+    fn resolved(&self) -> MutexGuard<'_, Option<HashMap<Target, Ids>>> {
+        self.resolved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn forget_names(&self) -> Result<()> {
         let mut tx = self
             .app
             .db
@@ -145,7 +173,10 @@ impl Destination {
             facts::forget(
                 &mut tx,
                 &self.token,
-                &format!("{kind}:{}:", self.account.workspace),
+                &format!(
+                    "{}/{kind}:{}:",
+                    self.access.account.key, self.account.workspace
+                ),
             )
             .await?;
         }
@@ -240,6 +271,8 @@ impl Destination {
         F: Future<Output = std::result::Result<T, ClockifyError>>,
     {
         let scope = || Scope::Tenant(self.token.tenant.clone());
+        // By account, because a token may be given another account's key.
+        let name = &format!("{}/{name}", self.access.account.key);
         let since: DateTime<Utc> = self.app.db.now() - FACTS_HOLD;
         let mut tx = self.app.db.read(scope()).await?;
         if let Some(value) = facts::get(&mut tx, &self.token, name, since).await? {

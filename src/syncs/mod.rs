@@ -9,6 +9,7 @@ pub mod delete;
 pub mod describe;
 pub mod destination;
 pub mod discover;
+pub mod effect;
 pub mod engine;
 pub mod entry;
 pub mod job;

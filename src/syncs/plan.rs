@@ -4,8 +4,8 @@
 use crate::{
     connectors::clockify::Entry,
     syncs::{
+        effect::{Effect, State},
         entry,
-        store::effects::{Effect, State},
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};

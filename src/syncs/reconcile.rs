@@ -6,10 +6,10 @@ use crate::{
     connectors::clockify::Entry,
     syncs::{
         Sync,
+        effect::State,
         engine::{Options, Pass},
         entry,
         plan::{Action, Adoption},
-        store::effects::State,
         summary::Summary,
     },
 };

@@ -7,9 +7,10 @@ use crate::{
     outbound::{CallError, Permits},
     runs,
     syncs::{
+        effect::{Effect, State},
         engine::{Listener, Pass},
         entry::{self, Desired, Wanted},
-        store::effects::{self, Draft, Effect, Outcome, State},
+        store::effects::{self, Draft, Outcome},
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -346,6 +347,22 @@ fn read_answer(
             Answer::Told(Sent::Deleted),
             stored(State::Tombstoned, "deleted by the user"),
         ),
+        Err(ClockifyError::Gone { .. }) if !updates => {
+            // A project, task or tag that was remembered is not there any more: found anew, the entry is sent again.
+            pass.destination.doubt_names();
+            let error = Error::Unavailable {
+                reason: "NAMES_CHANGED",
+                what: "a project, task or tag is not there any more".to_owned(),
+                retry_at: Some(now),
+            };
+            let kept = stored(undone(false), &error.to_string());
+            let effect = Effect {
+                state: kept.state,
+                answer_by: None,
+                ..announced.effect.clone()
+            };
+            (Answer::NotSent(Box::new(effect), error), kept)
+        }
         Err(error) => {
             let stops_the_run = matches!(error, ClockifyError::KeyWrong { .. });
             let error = Error::from(error);

@@ -7,9 +7,10 @@ use crate::{
     connectors::clockify::Entry,
     db::Tx,
     syncs::{
+        effect::{Effect, State},
         entry::{Desired, Wanted},
         plan::{Adoption, Skip},
-        store::effects::{self, Draft, Effect, Outcome, State},
+        store::effects::{self, Draft, Outcome},
         write,
     },
 };

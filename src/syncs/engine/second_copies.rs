@@ -5,8 +5,9 @@ use crate::{
     base::Result,
     connectors::clockify::Entry,
     syncs::{
+        effect::State,
         entry::Wanted,
-        store::effects::{self, Outcome, State},
+        store::effects::{self, Outcome},
         summary::Summary,
     },
 };

@@ -4,9 +4,9 @@ use super::{Case, LONGEST_WAIT, Pass, View};
 use crate::{
     base::{Error, Result},
     syncs::{
+        effect::Effect,
         entry::Desired,
         plan::{Action, Adoption, Skip},
-        store::effects::Effect,
         summary::Summary,
         write,
     },

@@ -6,13 +6,11 @@ use crate::{
     connectors::clockify::Entry,
     syncs::{
         discover::Window,
+        effect::{Effect, State},
         entry::Desired,
         marker,
         plan::{self, Action, Look},
-        store::{
-            self,
-            effects::{Effect, State},
-        },
+        store,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};

@@ -5,13 +5,11 @@ use crate::{
     syncs::{
         Sync, clean_up,
         definition::AttendedTime,
+        effect::{Effect, State},
         plan::Action,
         preview::{Plan, Preview},
         reconcile,
-        store::{
-            effects::{Effect, State},
-            records::Record,
-        },
+        store::records::Record,
     },
 };
 

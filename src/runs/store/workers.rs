@@ -1,0 +1,115 @@
+//! The SQL of workers: who lives, who takes which run, and what becomes of the runs of the dead.
+
+use super::{Row, columns, runs};
+use crate::{
+    base::Result,
+    db::{Engine, Tx, execute, fetch_all},
+    runs::Run,
+};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// Takes up to `limit` runs that are due, of the kinds in `kinds` (a JSON list), for a worker. Runs of a sync that is
+/// running wait for it. With `only`, takes that run or nothing.
+pub async fn claim(
+    tx: &mut Tx,
+    worker: Uuid,
+    kinds: &str,
+    only: Option<Uuid>,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Run>> {
+    // Differs by necessity: PostgreSQL has many claimers at once, which must pass over each other's rows; SQLite has one
+    // writer, and no such clause.
+    macro_rules! claim {
+        ($lock:literal) => {
+            concat!(
+                "UPDATE runs SET state = 'running', fence = fence + 1, worker_id = $1, wait_reason = '', ",
+                "attempt = attempt + CASE state WHEN 'waiting' THEN 0 ELSE 1 END, ",
+                "started_at = COALESCE(started_at, $2), updated_at = $2 ",
+                "WHERE (tenant_id, run_id) IN (SELECT r.tenant_id, r.run_id FROM runs r ",
+                "WHERE r.state IN ('queued', 'retrying', 'waiting') AND r.due_at <= $2 ",
+                "AND ($3 OR r.run_id = $4) AND r.kind IN (SELECT k.value ",
+                $lock,
+                " FROM json_each($5) AS k) AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.tenant_id = r.tenant_id ",
+                "AND o.subject = r.subject AND o.state = 'running') ORDER BY r.priority DESC, r.due_at LIMIT $6 ",
+            )
+        };
+    }
+    const POSTGRES: &str = concat!(
+        claim!("#>> '{}'"),
+        "FOR UPDATE OF r SKIP LOCKED) RETURNING ",
+        columns!()
+    );
+    const SQLITE: &str = concat!(claim!(""), ") RETURNING ", columns!());
+    let sql = match tx.engine() {
+        Engine::Postgres => POSTGRES,
+        Engine::Sqlite => SQLITE,
+    };
+    runs(fetch_all!(
+        tx,
+        Row,
+        sql,
+        worker,
+        now,
+        only.is_none(),
+        only.unwrap_or(Uuid::nil()),
+        kinds,
+        limit
+    )?)
+}
+
+/// Which of a worker's runs were asked to stop.
+pub async fn cancel_requests(tx: &mut Tx, worker: Uuid) -> Result<Vec<Uuid>> {
+    const SQL: &str = "SELECT run_id FROM runs WHERE worker_id = $1 AND state = 'running' \
+         AND cancel_requested_at IS NOT NULL";
+    let rows = fetch_all!(tx, (Uuid,), SQL, worker)?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Says that a worker lives; makes its row at the first beat.
+pub async fn beat(tx: &mut Tx, worker: Uuid, label: &str, now: DateTime<Utc>) -> Result<()> {
+    const SQL: &str = "INSERT INTO workers (worker_id, label, started_at, heartbeat_at) VALUES ($1, $2, $3, $3) \
+         ON CONFLICT (worker_id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at";
+    execute!(tx, SQL, worker, label, now)?;
+    Ok(())
+}
+
+/// Forgets a worker that ended in order.
+pub async fn remove_worker(tx: &mut Tx, worker: Uuid) -> Result<()> {
+    execute!(tx, "DELETE FROM workers WHERE worker_id = $1", worker)?;
+    Ok(())
+}
+
+/// Gives back what a worker still has, so that others need not wait until it counts as dead.
+pub async fn hand_back(tx: &mut Tx, worker: Uuid, now: DateTime<Utc>) -> Result<u64> {
+    const SQL: &str = "UPDATE runs SET state = 'queued', fence = fence + 1, worker_id = NULL, due_at = $1, \
+         wait_reason = 'handed back', updated_at = $1 WHERE worker_id = $2 AND state = 'running'";
+    execute!(tx, SQL, now, worker)
+}
+
+/// Takes the runs of workers that were last heard of before `dead_before` away from them, and forgets those workers.
+/// A run whose workers died `most_crashes` times is parked as failed.
+pub async fn take_from_dead(
+    tx: &mut Tx,
+    dead_before: DateTime<Utc>,
+    most_crashes: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Run>> {
+    const TAKE: &str = concat!(
+        "UPDATE runs SET crashes = crashes + 1, fence = fence + 1, worker_id = NULL, due_at = $1, updated_at = $1, ",
+        "state = CASE WHEN crashes + 1 >= $2 THEN 'failed' ELSE 'queued' END, ",
+        "finished_at = CASE WHEN crashes + 1 >= $2 THEN $1 ELSE NULL END, ",
+        "error_reason = CASE WHEN crashes + 1 >= $2 THEN 'WORKER_DIED_REPEATEDLY' ELSE NULL END, ",
+        "error_message = CASE WHEN crashes + 1 >= $2 THEN 'the process that ran it died each time' ELSE NULL END ",
+        "WHERE state = 'running' AND worker_id NOT IN (SELECT worker_id FROM workers WHERE heartbeat_at >= $3) RETURNING ",
+        columns!()
+    );
+    let taken = runs(fetch_all!(tx, Row, TAKE, now, most_crashes, dead_before)?)?;
+    execute!(
+        tx,
+        "DELETE FROM workers WHERE heartbeat_at < $1",
+        dead_before
+    )?;
+    Ok(taken)
+}

@@ -1,0 +1,59 @@
+//! Reading the plain fields of requests.
+
+use crate::base::{Error, Result, Violation, name::shown};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// Longest window that may be asked for, in days.
+const MOST_DAYS: i32 = 1825;
+
+/// Keeps the value, or the violations for one error with all of them; other errors end the call.
+pub fn collect<T>(read: Result<T>, wrong: &mut Vec<Violation>) -> Result<Option<T>> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Invalid(more)) => {
+            wrong.extend(more);
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+pub fn read_days(days: i32) -> Result<u32> {
+    match u32::try_from(days) {
+        Ok(read) if days <= MOST_DAYS => Ok(read),
+        _ => Err(Error::invalid(
+            "days",
+            format!("expected 0 to {MOST_DAYS}, got {days}"),
+        )),
+    }
+}
+
+pub fn read_request_id(text: &str) -> Result<Option<Uuid>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Uuid::parse_str(text).map(Some).map_err(|_| {
+        Error::invalid(
+            "request_id",
+            format!("expected a UUID, got {}", shown(text)),
+        )
+    })
+}
+
+pub fn read_time(
+    field: &str,
+    time: Option<pbjson_types::Timestamp>,
+) -> Result<Option<DateTime<Utc>>> {
+    let Some(time) = time else {
+        return Ok(None);
+    };
+    let nanos = u32::try_from(time.nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000);
+    nanos
+        .and_then(|nanos| DateTime::from_timestamp(time.seconds, nanos))
+        .filter(|at| (1970..10_000).contains(&chrono::Datelike::year(at)))
+        .map(Some)
+        .ok_or_else(|| Error::invalid(field, "expected a time between the years 1970 and 9999"))
+}
