@@ -4,15 +4,15 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
-mod layering;
-mod secrets_scan;
+mod cli;
 mod connectors;
+mod errors_page;
 mod layering;
 mod outbound;
+mod readme;
 mod secrets_scan;
 mod simulator;
 mod store;
 mod syncs;
 mod testkit;
 mod tokens;
-mod outbound;
