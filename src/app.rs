@@ -1,133 +1,78 @@
-//! What every room may use, built once at start.
+//! What every room may use, built once and handed around.
 
-use crate::{
-    base::{Clock, Error, Result},
-    config::{Config, Pooler},
-    db::{self, Db, Target},
-    outbound::{self, Outbound},
-    telemetry,
-    vault::Keyring,
+use crate::{config::Config, db::Db, outbound::Outbound, vault::Keyring};
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
 };
-use std::{path::PathBuf, sync::Arc};
 use tokio::sync::Notify;
 
-/// What every room may use. Cheap to clone.
+/// The parts of a running Syncline, cheap to clone.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The settings.
     pub config: Arc<Config>,
     /// The database.
     pub db: Db,
-    /// Calls to providers.
+    /// The way to the providers.
     pub outbound: Outbound,
-    /// The keys that seal secrets.
+    /// What seals secrets.
     pub keys: Keyring,
-    /// Access tokens that were used lately, in clear, in memory alone.
-    pub tokens: crate::tokens::Memory,
+    /// What rooms keep in memory.
+    pub memory: Memory,
     /// Rung when this process accepted work, so that its own worker need not wait for its next look.
     pub work_arrived: Arc<Notify>,
 }
 
-/// What to do with a database that is not at this version's schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Migrate {
-    /// Bring it there.
-    Apply,
-    /// Refuse to start.
-    Refuse,
-}
-
 impl App {
-    /// Opens the database, migrates it or refuses, finds the keys, and makes sure that they open what is stored.
-    pub async fn build(config: Config, clock: Clock, migrate: Migrate) -> Result<Self> {
-        let db = Db::connect(database_options(&config)?, clock).await?;
-        match migrate {
-            Migrate::Apply => db::migrate::run(&db).await?,
-            Migrate::Refuse => {
-                let status = db::migrate::status(&db).await?;
-                status.check()?;
-                status
-            }
-        };
-        Self::assemble(config, db).await
-    }
-
-    /// Puts the parts together on a database that is at this version's schema.
-    pub async fn assemble(config: Config, db: Db) -> Result<Self> {
-        let keys = crate::tokens::open_keyring(&config, &db).await?;
-        let outbound = Outbound::new(db.clone(), outbound_options(&config))?;
-        Ok(Self {
-            config: Arc::new(config),
+    /// Puts the parts together.
+    pub fn new(config: Arc<Config>, db: Db, outbound: Outbound, keys: Keyring) -> Self {
+        Self {
+            config,
             db,
             outbound,
             keys,
-            tokens: crate::tokens::Memory::default(),
+            memory: Memory::default(),
             work_arrived: Arc::default(),
-        })
+        }
     }
-}
 
-impl App {
     /// The same application with a count of its own of the calls it makes.
     pub fn counting_calls(&self) -> Self {
-        Self { outbound: self.outbound.counting(), ..self.clone() }
+        Self {
+            outbound: self.outbound.counting(),
+            ..self.clone()
+        }
     }
 }
 
-/// How the settings say that the database is to be opened.
-pub fn database_options(config: &Config) -> Result<db::Options> {
-    let settings = &config.database;
-    let target = match &settings.url {
-        None => Target::Sqlite(config.data.sqlite_file()),
-        Some(url) => match sqlite_path(url.expose()) {
-            Some(path) => Target::Sqlite(path),
-            None => Target::Postgres(url.clone()),
-        },
-    };
-    if let Target::Sqlite(file) = &target
-        && let Some(folder) = file.parent()
-        && !folder.as_os_str().is_empty()
-    {
-        std::fs::create_dir_all(folder).map_err(|cause| {
-            Error::unavailable(
-                "DATABASE_UNREACHABLE",
-                format!("the folder {} cannot be made: {cause}", folder.display()),
+/// One value of each type, shared by all clones of an [`App`]: so a room can keep something for the life of the process
+/// without this file knowing the rooms above it.
+#[derive(Clone, Default)]
+pub struct Memory(Arc<RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>);
+
+impl Memory {
+    /// The value of type `T`, made when it is first asked for.
+    pub fn of<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let known = {
+            let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            all.get(&TypeId::of::<T>()).cloned()
+        };
+        let value = known.unwrap_or_else(|| {
+            let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(
+                all.entry(TypeId::of::<T>())
+                    .or_insert_with(|| Arc::new(T::default())),
             )
-        })?;
+        });
+        value.downcast().expect("it is kept under its own type")
     }
-    Ok(db::Options {
-        migrate_url: settings.migrate_url.clone(),
-        schema: settings.schema.clone(),
-        persistent: settings.pooler == Pooler::None,
-        max_connections: settings.max_connections,
-        idle_timeout: settings.idle_timeout,
-        acquire_timeout: settings.acquire_timeout,
-        ..db::Options::new(target)
-    })
 }
 
-/// The file of `sqlite:path`, `sqlite://path` or `file:path`; `None` for another kind of URL.
-fn sqlite_path(url: &str) -> Option<PathBuf> {
-    let rest = url.strip_prefix("sqlite:").or_else(|| url.strip_prefix("file:"))?;
-    let rest = rest.strip_prefix("//").unwrap_or(rest);
-    let path = rest.split(['?', '#']).next().unwrap_or(rest);
-    Some(PathBuf::from(path))
-}
-
-fn outbound_options(config: &Config) -> outbound::Options {
-    let settings = &config.outbound;
-    outbound::Options {
-        timeout: settings.timeout,
-        connect_timeout: settings.connect_timeout,
-        retries: settings.retries,
-        backoff_base: settings.backoff_base,
-        backoff_max: settings.backoff_max,
-        max_inline_wait: settings.max_inline_wait,
-        breaker_failures: settings.breaker_failures,
-        breaker_open: settings.breaker_open,
-        max_body_bytes: settings.max_body_bytes,
-        user_agent: settings.user_agent.clone(),
-        allow_plain_http: settings.allow_plain_http,
-        trace: telemetry::inject,
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory")
     }
 }

@@ -171,6 +171,11 @@ mod tests {
             assert_eq!(State::parse(&text.to_uppercase()).unwrap(), state);
             assert_eq!(state.to_string(), text);
         }
-        assert!(State::parse("done").unwrap_err().to_string().contains("SUCCEEDED"));
+        assert!(
+            State::parse("done")
+                .unwrap_err()
+                .to_string()
+                .contains("SUCCEEDED")
+        );
     }
 }

@@ -18,7 +18,10 @@ pub async fn retry(app: &App, name: &RunName) -> Result<Run> {
     if !queued {
         return Err(Error::precondition(
             "RUN_NOT_RETRIABLE",
-            format!("only failed, partial and cancelled runs can be retried; this one is {}", run.state),
+            format!(
+                "only failed, partial and cancelled runs can be retried; this one is {}",
+                run.state
+            ),
         ));
     }
     tx.commit().await?;

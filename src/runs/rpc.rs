@@ -5,7 +5,6 @@ use crate::{
     runs::{LogLine, Run, State},
 };
 
-
 impl From<State> for v1::RunState {
     fn from(state: State) -> Self {
         match state {
@@ -68,4 +67,3 @@ impl From<LogLine> for v1::RunLog {
 fn small(number: i64) -> i32 {
     number.try_into().unwrap_or(i32::MAX)
 }
-

@@ -111,7 +111,11 @@ pub async fn insert(tx: &mut Tx, run: &Run) -> Result<()> {
 
 /// The run, or `None`.
 pub async fn get(tx: &mut Tx, name: &RunName) -> Result<Option<Run>> {
-    const SQL: &str = concat!("SELECT ", columns!(), " FROM runs WHERE tenant_id = $1 AND run_id = $2");
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM runs WHERE tenant_id = $1 AND run_id = $2"
+    );
     fetch_optional!(tx, Row, SQL, name.tenant.as_str(), name.id)?
         .map(Run::try_from)
         .transpose()
@@ -361,7 +365,11 @@ pub async fn take_from_dead(
         columns!()
     );
     let taken = runs(fetch_all!(tx, Row, TAKE, now, most_crashes, dead_before)?)?;
-    execute!(tx, "DELETE FROM workers WHERE heartbeat_at < $1", dead_before)?;
+    execute!(
+        tx,
+        "DELETE FROM workers WHERE heartbeat_at < $1",
+        dead_before
+    )?;
     Ok(taken)
 }
 
@@ -375,15 +383,7 @@ pub async fn log(
 ) -> Result<()> {
     const SQL: &str = "INSERT INTO run_logs (tenant_id, run_id, seq, at, level, message) \
          SELECT $1, $2, COALESCE(max(seq), 0) + 1, $3, $4, $5 FROM run_logs WHERE tenant_id = $1 AND run_id = $2";
-    execute!(
-        tx,
-        SQL,
-        name.tenant.as_str(),
-        name.id,
-        now,
-        level,
-        message
-    )?;
+    execute!(tx, SQL, name.tenant.as_str(), name.id, now, level, message)?;
     Ok(())
 }
 

@@ -49,7 +49,11 @@ impl Watch {
     }
 
     async fn read(&self) -> Result<Run> {
-        let mut tx = self.app.db.read(Scope::Tenant(self.name.tenant.clone())).await?;
+        let mut tx = self
+            .app
+            .db
+            .read(Scope::Tenant(self.name.tenant.clone()))
+            .await?;
         store::get(&mut tx, &self.name)
             .await?
             .ok_or_else(|| self.name.not_found())

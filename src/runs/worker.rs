@@ -96,7 +96,10 @@ impl Worker {
         self.stop.cancel();
         self.inner.cancel_all();
         self.tasks.close();
-        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(grace, self.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("some runs did not stop in time: another worker takes them over");
         }
         if let Err(error) = self.inner.sign_off().await {
@@ -136,7 +139,11 @@ impl Inner {
         let began = Instant::now();
         self.app.db.measure_offset().await?;
         let now = self.app.db.now();
-        let mut tx = self.app.db.write(Scope::System("heartbeat and takeover")).await?;
+        let mut tx = self
+            .app
+            .db
+            .write(Scope::System("heartbeat and takeover"))
+            .await?;
         store::beat(&mut tx, self.id, &self.label, now).await?;
         let dead_before = now - self.app.config.runs.dead_after;
         let taken = store::take_from_dead(&mut tx, dead_before, MOST_CRASHES, now).await?;
@@ -192,7 +199,11 @@ impl Inner {
         let only = self.only.as_ref().map(|name| name.id);
         let limit = i64::try_from(slots.len()).unwrap_or(1);
         let now = self.app.db.now();
-        let mut tx = self.app.db.write(Scope::System("claim runs of all tenants")).await?;
+        let mut tx = self
+            .app
+            .db
+            .write(Scope::System("claim runs of all tenants"))
+            .await?;
         let runs = store::claim(&mut tx, self.id, &kinds, only, limit, now).await?;
         if runs.is_empty() {
             return Ok(false);
@@ -224,7 +235,10 @@ impl Inner {
                     async move { job.run(&handle).await }.in_current_span()
                 });
                 let ended = attempt.await.unwrap_or_else(|panic| {
-                    Ended::Retry(Failure::new("INTERNAL", format!("the job broke: {panic}")), None)
+                    Ended::Retry(
+                        Failure::new("INTERNAL", format!("the job broke: {panic}")),
+                        None,
+                    )
                 });
                 this.finish(&handle, ended).await;
                 this.running().remove(&handle.run.name.id);
@@ -242,7 +256,9 @@ impl Inner {
             match self.release(handle, &ended).await {
                 Ok(true) => return,
                 Ok(false) => {
-                    tracing::warn!("the run was taken over meanwhile; its outcome is left to the new owner");
+                    tracing::warn!(
+                        "the run was taken over meanwhile; its outcome is left to the new owner"
+                    );
                     return;
                 }
                 Err(error) if Instant::now() < deadline => {
@@ -265,9 +281,15 @@ impl Inner {
         let cancelled = current.is_some_and(|current| current.cancel_requested);
         let (state, due_at, wait_reason, result, failure) = match ended {
             Ended::Succeeded(result) => (State::Succeeded, now, "", Some(result), None),
-            Ended::Partial(result, failure) => (State::Partial, now, "", Some(result), Some(failure)),
-            Ended::Fail(failure, result) => (State::Failed, now, "", result.as_ref(), Some(failure)),
-            Ended::Stopped(result) if cancelled => (State::Cancelled, now, "", result.as_ref(), None),
+            Ended::Partial(result, failure) => {
+                (State::Partial, now, "", Some(result), Some(failure))
+            }
+            Ended::Fail(failure, result) => {
+                (State::Failed, now, "", result.as_ref(), Some(failure))
+            }
+            Ended::Stopped(result) if cancelled => {
+                (State::Cancelled, now, "", result.as_ref(), None)
+            }
             // The process ends, not the run: it goes back as it was, for whoever comes next.
             Ended::Stopped(result) => (State::Queued, now, "handed back", result.as_ref(), None),
             _ if cancelled => (State::Cancelled, now, "", None, None),
@@ -279,11 +301,23 @@ impl Inner {
                 } else {
                     let due = now + backoff(failed_attempts);
                     let due = not_before.map_or(due, |at| at.max(due));
-                    (State::Retrying, due, failure.message.as_str(), None, Some(failure))
+                    (
+                        State::Retrying,
+                        due,
+                        failure.message.as_str(),
+                        None,
+                        Some(failure),
+                    )
                 }
             }
         };
-        let release = store::Release { state, due_at, wait_reason, result, failure };
+        let release = store::Release {
+            state,
+            due_at,
+            wait_reason,
+            result,
+            failure,
+        };
         let ours = store::release(&mut tx, &run.name, run.fence, &release, now).await?;
         if ours {
             tx.commit().await?;
@@ -296,7 +330,11 @@ impl Inner {
         if self.no_jobs() {
             return Ok(());
         }
-        let mut tx = self.app.db.read(Scope::System("cancel requests of all tenants")).await?;
+        let mut tx = self
+            .app
+            .db
+            .read(Scope::System("cancel requests of all tenants"))
+            .await?;
         for id in store::cancel_requests(&mut tx, self.id).await? {
             if let Some(stop) = self.running().get(&id) {
                 stop.cancel();

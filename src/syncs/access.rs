@@ -33,7 +33,10 @@ pub async fn to_google(app: &App, token: &TokenName) -> Result<GoogleAccess> {
     let own = own_budget(app, token).await?;
     let access = |service: &str, budget: Option<Budget>| Access {
         token: token.clone(),
-        account: Account { key: format!("google.{service}:{account_id}"), budget: own.unwrap_or(budget).map(budget_of) },
+        account: Account {
+            key: format!("google.{service}:{account_id}"),
+            budget: own.unwrap_or(budget).map(budget_of),
+        },
         secret: secret.clone(),
     };
     Ok(GoogleAccess {
@@ -47,10 +50,15 @@ pub async fn to_google(app: &App, token: &TokenName) -> Result<GoogleAccess> {
 /// A Clockify key.
 pub async fn to_clockify(app: &App, token: &TokenName) -> Result<Access> {
     let account_id = tokens::account(app, token).await?.id;
-    let budget = own_budget(app, token).await?.unwrap_or(app.config.clockify.budget);
+    let budget = own_budget(app, token)
+        .await?
+        .unwrap_or(app.config.clockify.budget);
     Ok(Access {
         token: token.clone(),
-        account: Account { key: format!("clockify:{account_id}"), budget: budget.map(budget_of) },
+        account: Account {
+            key: format!("clockify:{account_id}"),
+            budget: budget.map(budget_of),
+        },
         secret: tokens::credential(app, token, MIN_VALIDITY).await?,
     })
 }
@@ -80,10 +88,15 @@ async fn own_budget(app: &App, token: &TokenName) -> Result<Option<Option<Budget
         .request_budget
         .as_deref()
         .filter(|text| !text.is_empty())
-        .map(|text| units::budget(text).map_err(|why| Error::invalid("request_budget", why.to_string())))
+        .map(|text| {
+            units::budget(text).map_err(|why| Error::invalid("request_budget", why.to_string()))
+        })
         .transpose()
 }
 
 fn budget_of(budget: Budget) -> outbound::Budget {
-    outbound::Budget { limit: budget.limit, period: budget.period }
+    outbound::Budget {
+        limit: budget.limit,
+        period: budget.period,
+    }
 }

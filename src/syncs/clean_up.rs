@@ -7,8 +7,7 @@ use crate::{
     syncs::{
         Sync,
         engine::{Options, Pass},
-        marker,
-        store,
+        marker, store,
     },
 };
 use chrono::{DateTime, Utc};
@@ -41,25 +40,43 @@ pub struct Report {
 /// expected one.
 pub async fn clean_up(app: &App, sync: &Sync, request: Request) -> Result<Report> {
     let pass = Pass::open(app, sync, None, Options::default()).await?;
-    let (start, end) = (request.start.unwrap_or(pass.window.start), request.end.unwrap_or(pass.window.end));
+    let (start, end) = (
+        request.start.unwrap_or(pass.window.start),
+        request.end.unwrap_or(pass.window.end),
+    );
     if start >= end {
-        return Err(Error::invalid("start_time", "expected a start before the end"));
+        return Err(Error::invalid(
+            "start_time",
+            "expected a start before the end",
+        ));
     }
     let clockify = &pass.destination.clockify;
     let account = &pass.destination.account;
-    let entries = clockify.list_entries(&account.workspace, &account.user, start, end).await?;
+    let entries = clockify
+        .list_entries(&account.workspace, &account.user, start, end)
+        .await?;
     let ours: Vec<Entry> = entries
         .into_iter()
-        .filter(|entry| entry.start >= start && entry.start <= end && !marker::found_in(&entry.description).is_empty())
+        .filter(|entry| {
+            entry.start >= start
+                && entry.start <= end
+                && !marker::found_in(&entry.description).is_empty()
+        })
         .collect();
-    let mut report = Report { found: ours.len() as u64, ..Report::default() };
+    let mut report = Report {
+        found: ours.len() as u64,
+        ..Report::default()
+    };
     if request.only_count {
         return Ok(report);
     }
     if report.found != request.expected {
         return Err(Error::precondition(
             "COUNT_MISMATCH",
-            format!("{} entries would be deleted, not {}: nothing was", report.found, request.expected),
+            format!(
+                "{} entries would be deleted, not {}: nothing was",
+                report.found, request.expected
+            ),
         ));
     }
     for entry in ours {
@@ -68,7 +85,14 @@ pub async fn clean_up(app: &App, sync: &Sync, request: Request) -> Result<Report
                 report.deleted += 1;
                 let mut tx = app.db.write(pass.scope()).await?;
                 for conference in marker::found_in(&entry.description) {
-                    store::effects::forget(&mut tx, &sync.name.tenant, account, conference, &entry.id).await?;
+                    store::effects::forget(
+                        &mut tx,
+                        &sync.name.tenant,
+                        account,
+                        conference,
+                        &entry.id,
+                    )
+                    .await?;
                 }
                 tx.commit().await?;
             }

@@ -43,8 +43,14 @@ pub async fn create(app: &App, create: Create) -> Result<Sync> {
         updated_at: now,
     };
     check(app, &sync).await?;
-    let mut tx = app.db.write(Scope::Tenant(sync.name.tenant.clone())).await?;
-    let exists = || Error::Exists { kind: SyncName::KIND, name: sync.name.to_string() };
+    let mut tx = app
+        .db
+        .write(Scope::Tenant(sync.name.tenant.clone()))
+        .await?;
+    let exists = || Error::Exists {
+        kind: SyncName::KIND,
+        name: sync.name.to_string(),
+    };
     if create.validate_only {
         return match store::syncs::get(&mut tx, &sync.name).await? {
             Some(_) => Err(exists()),
@@ -62,11 +68,18 @@ pub async fn create(app: &App, create: Create) -> Result<Sync> {
 pub(super) async fn check(app: &App, sync: &Sync) -> Result<()> {
     let mut wrong = Vec::new();
     if sync.display_name.chars().count() > LONGEST_DISPLAY_NAME {
-        wrong.push(Violation::new("sync.display_name", format!("expected at most {LONGEST_DISPLAY_NAME} characters")));
+        wrong.push(Violation::new(
+            "sync.display_name",
+            format!("expected at most {LONGEST_DISPLAY_NAME} characters"),
+        ));
     }
     for (field, token, provider) in [
         ("sync.source_token", &sync.source, Provider::Google),
-        ("sync.destination_token", &sync.destination, Provider::Clockify),
+        (
+            "sync.destination_token",
+            &sync.destination,
+            Provider::Clockify,
+        ),
     ] {
         if let Some(violation) = check_token(app, sync, field, token, provider).await? {
             wrong.push(violation);
@@ -78,17 +91,31 @@ pub(super) async fn check(app: &App, sync: &Sync) -> Result<()> {
     all_valid(wrong)
 }
 
-async fn check_token(app: &App, sync: &Sync, field: &str, token: &TokenName, provider: Provider) -> Result<Option<Violation>> {
+async fn check_token(
+    app: &App,
+    sync: &Sync,
+    field: &str,
+    token: &TokenName,
+    provider: Provider,
+) -> Result<Option<Violation>> {
     if token.tenant != sync.name.tenant {
-        return Ok(Some(Violation::new(field, "expected a token of the same tenant")));
+        return Ok(Some(Violation::new(
+            field,
+            "expected a token of the same tenant",
+        )));
     }
     match tokens::get(app, token).await {
-        Err(Error::NotFound { .. }) => {
-            Ok(Some(Violation::new(field, format!("expected an existing token, got {}", shown(&token.to_string())))))
-        }
-        Ok(found) if found.provider != provider => {
-            Ok(Some(Violation::new(field, format!("expected a token at {}", provider.label()))))
-        }
+        Err(Error::NotFound { .. }) => Ok(Some(Violation::new(
+            field,
+            format!(
+                "expected an existing token, got {}",
+                shown(&token.to_string())
+            ),
+        ))),
+        Ok(found) if found.provider != provider => Ok(Some(Violation::new(
+            field,
+            format!("expected a token at {}", provider.label()),
+        ))),
         other => other.map(|_| None),
     }
 }

@@ -126,35 +126,70 @@ impl Definition {
     /// Everything that is wrong with it, at once; fields are named below `field`.
     pub fn check(&self, field: &str) -> crate::base::Result<()> {
         let mut wrong = Vec::new();
-        let mut say = |name: &str, expected: String| wrong.push(Violation::new(format!("{field}.{name}"), expected));
+        let mut say = |name: &str, expected: String| {
+            wrong.push(Violation::new(format!("{field}.{name}"), expected))
+        };
         if self.days > 1825 {
             say("days", format!("expected 0 to 1825, got {}", self.days));
         }
         if self.calendars.len() > MOST_CALENDARS {
-            say("calendars", format!("expected at most {MOST_CALENDARS}, got {}", self.calendars.len()));
+            say(
+                "calendars",
+                format!(
+                    "expected at most {MOST_CALENDARS}, got {}",
+                    self.calendars.len()
+                ),
+            );
         }
         for (index, calendar) in self.calendars.iter().enumerate().take(MOST_CALENDARS) {
             if calendar.is_empty() || calendar.len() > LONGEST_TEXT {
-                say(&format!("calendars[{index}]"), format!("expected a calendar's id, got {}", shown(calendar)));
+                say(
+                    &format!("calendars[{index}]"),
+                    format!("expected a calendar's id, got {}", shown(calendar)),
+                );
             }
         }
         if !self.workspace.is_empty() && !is_object_id(&self.workspace) {
-            say("workspace_id", format!("expected 24 hexadecimal digits, got {}", shown(&self.workspace)));
+            say(
+                "workspace_id",
+                format!(
+                    "expected 24 hexadecimal digits, got {}",
+                    shown(&self.workspace)
+                ),
+            );
         }
         if !self.time_zone.is_empty() && self.time_zone.parse::<chrono_tz::Tz>().is_err() {
-            say("time_zone", format!("expected an IANA time zone as in Europe/Zurich, got {}", shown(&self.time_zone)));
+            say(
+                "time_zone",
+                format!(
+                    "expected an IANA time zone as in Europe/Zurich, got {}",
+                    shown(&self.time_zone)
+                ),
+            );
         }
         if self.skip_shorter_than < 0 {
-            say("skip_shorter_than", "expected a duration of 0 or more".to_owned());
+            say(
+                "skip_shorter_than",
+                "expected a duration of 0 or more".to_owned(),
+            );
         }
         if self.description_template.len() > LONGEST_TEMPLATE {
-            say("description_template", format!("expected at most {LONGEST_TEMPLATE} bytes, got {}", self.description_template.len()));
+            say(
+                "description_template",
+                format!(
+                    "expected at most {LONGEST_TEMPLATE} bytes, got {}",
+                    self.description_template.len()
+                ),
+            );
         } else if let Err(why) = Template::parse(&self.description_template) {
             say("description_template", why);
         }
         check_target(&self.default_target, "default_target", &mut say);
         if self.rules.len() > MOST_RULES {
-            say("rules", format!("expected at most {MOST_RULES}, got {}", self.rules.len()));
+            say(
+                "rules",
+                format!("expected at most {MOST_RULES}, got {}", self.rules.len()),
+            );
         }
         for (index, rule) in self.rules.iter().enumerate().take(MOST_RULES) {
             self.check_rule(rule, &format!("rules[{index}]"), &mut say);
@@ -171,11 +206,18 @@ impl Definition {
             ("calendar", &rule.calendar),
         ];
         if conditions.iter().all(|(_, text)| text.is_empty()) {
-            say(at, "expected at least one condition; what matches no rule goes to default_target".to_owned());
+            say(
+                at,
+                "expected at least one condition; what matches no rule goes to default_target"
+                    .to_owned(),
+            );
         }
         for (name, text) in conditions.into_iter().chain([("name", &rule.name)]) {
             if text.len() > LONGEST_TEXT {
-                say(&format!("{at}.{name}"), format!("expected at most {LONGEST_TEXT} bytes, got {}", text.len()));
+                say(
+                    &format!("{at}.{name}"),
+                    format!("expected at most {LONGEST_TEXT} bytes, got {}", text.len()),
+                );
             }
         }
         if rule.title_matches.len() <= LONGEST_TEXT
@@ -183,19 +225,43 @@ impl Definition {
         {
             say(&format!("{at}.title_matches"), why);
         }
-        if !rule.attendee_domain.is_empty() && (rule.attendee_domain.contains(['@', ' ', '/']) || !rule.attendee_domain.contains('.')) {
-            say(&format!("{at}.attendee_domain"), format!("expected a domain as in acme.test, got {}", shown(&rule.attendee_domain)));
+        if !rule.attendee_domain.is_empty()
+            && (rule.attendee_domain.contains(['@', ' ', '/'])
+                || !rule.attendee_domain.contains('.'))
+        {
+            say(
+                &format!("{at}.attendee_domain"),
+                format!(
+                    "expected a domain as in acme.test, got {}",
+                    shown(&rule.attendee_domain)
+                ),
+            );
         }
         if !rule.meeting_code.is_empty() && !is_meeting_code(&rule.meeting_code) {
-            say(&format!("{at}.meeting_code"), format!("expected a code as in abc-mnop-xyz, got {}", shown(&rule.meeting_code)));
+            say(
+                &format!("{at}.meeting_code"),
+                format!(
+                    "expected a code as in abc-mnop-xyz, got {}",
+                    shown(&rule.meeting_code)
+                ),
+            );
         }
         if !rule.calendar.is_empty() && !self.calendars().contains(&rule.calendar) {
-            say(&format!("{at}.calendar"), format!("expected one of the sync's calendars ({})", self.calendars().join(", ")));
+            say(
+                &format!("{at}.calendar"),
+                format!(
+                    "expected one of the sync's calendars ({})",
+                    self.calendars().join(", ")
+                ),
+            );
         }
         if let Some(target) = &rule.target {
             check_target(target, &format!("{at}.target"), say);
             if target.project.is_empty() {
-                say(&format!("{at}.target.project"), "expected a project's name".to_owned());
+                say(
+                    &format!("{at}.target.project"),
+                    "expected a project's name".to_owned(),
+                );
             }
         }
     }
@@ -204,17 +270,29 @@ impl Definition {
 fn check_target(target: &Target, at: &str, say: &mut impl FnMut(&str, String)) {
     let length = target.project.chars().count();
     if !target.project.is_empty() && !(2..=250).contains(&length) {
-        say(&format!("{at}.project"), format!("expected 2 to 250 characters, got {length}"));
+        say(
+            &format!("{at}.project"),
+            format!("expected 2 to 250 characters, got {length}"),
+        );
     }
     if target.task.chars().count() > 1000 {
-        say(&format!("{at}.task"), "expected at most 1000 characters".to_owned());
+        say(
+            &format!("{at}.task"),
+            "expected at most 1000 characters".to_owned(),
+        );
     }
     if target.tags.len() > MOST_TAGS {
-        say(&format!("{at}.tags"), format!("expected at most {MOST_TAGS}, got {}", target.tags.len()));
+        say(
+            &format!("{at}.tags"),
+            format!("expected at most {MOST_TAGS}, got {}", target.tags.len()),
+        );
     }
     for (index, tag) in target.tags.iter().enumerate().take(MOST_TAGS) {
         if tag.is_empty() || tag.chars().count() > 100 {
-            say(&format!("{at}.tags[{index}]"), "expected 1 to 100 characters".to_owned());
+            say(
+                &format!("{at}.tags[{index}]"),
+                "expected 1 to 100 characters".to_owned(),
+            );
         }
     }
 }
@@ -225,11 +303,18 @@ pub fn compile(pattern: &str) -> Result<Regex, String> {
         .size_limit(REGEX_SIZE)
         .build()
         .map_err(|why| match why {
-            regex::Error::CompiledTooBig(_) => "expected a smaller regular expression: compiled, it is too big".to_owned(),
+            regex::Error::CompiledTooBig(_) => {
+                "expected a smaller regular expression: compiled, it is too big".to_owned()
+            }
             // The last line of a syntax error says what is wrong; those before draw an arrow.
             other => format!(
                 "expected a regular expression: {}",
-                other.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ")
+                other
+                    .to_string()
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .trim_start_matches("error: ")
             ),
         })
 }
@@ -250,7 +335,10 @@ mod tests {
     #[test]
     fn the_empty_definition_is_fine() {
         Definition::default().check("sync").unwrap();
-        assert_eq!(Definition::default().default_target().project, "Google Meet");
+        assert_eq!(
+            Definition::default().default_target().project,
+            "Google Meet"
+        );
     }
 
     #[test]
@@ -261,9 +349,16 @@ mod tests {
             time_zone: "Mars/Olympus".into(),
             description_template: "{{ titel }}".into(),
             rules: vec![
-                Rule { title_matches: "(".into(), ..Rule::default() },
+                Rule {
+                    title_matches: "(".into(),
+                    ..Rule::default()
+                },
                 Rule::default(),
-                Rule { attendee_domain: "a@b".into(), target: Some(Target::default()), ..Rule::default() },
+                Rule {
+                    attendee_domain: "a@b".into(),
+                    target: Some(Target::default()),
+                    ..Rule::default()
+                },
             ],
             ..Definition::default()
         };

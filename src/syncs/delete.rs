@@ -11,12 +11,19 @@ use crate::{
 /// Forgets a sync, unless a run of it is not finished.
 pub async fn delete(app: &App, name: &SyncName, etag: &str) -> Result<()> {
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
-    let sync = store::syncs::get(&mut tx, name).await?.ok_or_else(|| name.not_found())?;
+    let sync = store::syncs::get(&mut tx, name)
+        .await?
+        .ok_or_else(|| name.not_found())?;
     if !etag.is_empty() && etag != sync.etag() {
-        return Err(Error::Conflict { what: name.to_string() });
+        return Err(Error::Conflict {
+            what: name.to_string(),
+        });
     }
     if runs::store::any_open(&mut tx, name).await? {
-        return Err(Error::precondition("SYNC_RUNNING", "a run of the sync is not finished: cancel it first"));
+        return Err(Error::precondition(
+            "SYNC_RUNNING",
+            "a run of the sync is not finished: cancel it first",
+        ));
     }
     store::syncs::delete(&mut tx, name).await?;
     tx.commit().await

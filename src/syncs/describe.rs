@@ -79,16 +79,26 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = if text.is_empty() { DEFAULT } else { text };
         let parser = PARSER.as_ref().map_err(Clone::clone)?;
-        let template = Self(Arc::new(parser.parse(text).map_err(|error| expected(&error))?));
+        let template = Self(Arc::new(
+            parser.parse(text).map_err(|error| expected(&error))?,
+        ));
         for sample in [Sample::full(), Sample::bare()] {
-            template.0.render(&sample.variables()).map_err(|error| expected(&error))?;
+            template
+                .0
+                .render(&sample.variables())
+                .map_err(|error| expected(&error))?;
         }
         Ok(template)
     }
 
     /// The text of an entry, ending with the marker. A template that fails on this one meeting falls back to the
     /// original's text: an entry is worth more than its wording.
-    pub fn describe(&self, meeting: &Meeting, span: Span, surroundings: Surroundings<'_>) -> String {
+    pub fn describe(
+        &self,
+        meeting: &Meeting,
+        span: Span,
+        surroundings: Surroundings<'_>,
+    ) -> String {
         let sample = Sample::of(meeting, span, surroundings);
         let text = self
             .0
@@ -201,7 +211,11 @@ impl Sample {
 /// Liquid's message in one line.
 fn expected(error: &liquid::Error) -> String {
     let text = error.to_string();
-    let lines: Vec<_> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     let mut line = lines.join(" ");
     if let Some((cut, _)) = line.char_indices().nth(300) {
         line.truncate(cut);
@@ -214,7 +228,10 @@ fn expected(error: &liquid::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syncs::{definition::AttendedTime, meeting::{Event, Session}};
+    use crate::syncs::{
+        definition::AttendedTime,
+        meeting::{Event, Reading, Session},
+    };
     use chrono::DateTime;
     use proptest::prelude::*;
 
@@ -226,7 +243,10 @@ mod tests {
             code: None,
             start: at("2025-11-08T15:00:00Z"),
             end: Some(at("2025-11-08T16:00:00Z")),
-            sessions: vec![Session { start: at("2025-11-08T15:05:00Z"), end: Some(at("2025-11-08T15:36:59Z")) }],
+            sessions: vec![Session {
+                start: at("2025-11-08T15:05:00Z"),
+                end: Some(at("2025-11-08T15:36:59Z")),
+            }],
             others: 1,
             event: title.map(|title| Event {
                 title: Some(title.into()),
@@ -234,12 +254,21 @@ mod tests {
                 domains: vec![],
                 declined: false,
             }),
+            reading: Reading::Done,
         }
     }
 
     fn describe(template: &str, meeting: &Meeting, limit: usize) -> String {
-        let surroundings = Surroundings { project: "P", zone: chrono_tz::UTC, limit };
-        Template::parse(template).unwrap().describe(meeting, meeting.span(AttendedTime::Span).unwrap(), surroundings)
+        let surroundings = Surroundings {
+            project: "P",
+            zone: chrono_tz::UTC,
+            limit,
+        };
+        Template::parse(template).unwrap().describe(
+            meeting,
+            meeting.span(AttendedTime::Span).unwrap(),
+            surroundings,
+        )
     }
 
     #[test]
@@ -251,16 +280,28 @@ mod tests {
 
     #[test]
     fn a_title_is_the_text_and_the_marker_ends_it() {
-        assert_eq!(describe("", &meeting(Some("Weekly")), 3000), "Weekly [Meet:conferenceRecords/c0001m007]");
+        assert_eq!(
+            describe("", &meeting(Some("Weekly")), 3000),
+            "Weekly [Meet:conferenceRecords/c0001m007]"
+        );
     }
 
     #[test]
     fn times_are_in_the_zone_of_the_sync() {
         let meeting = meeting(None);
-        let surroundings = Surroundings { project: "P", zone: chrono_tz::Europe::Zurich, limit: 3000 };
-        let text = Template::parse("{{ start | date: '%H:%M' }} {{ hours }}:{{ minutes }} {{ project }}")
-            .unwrap()
-            .describe(&meeting, meeting.span(AttendedTime::Span).unwrap(), surroundings);
+        let surroundings = Surroundings {
+            project: "P",
+            zone: chrono_tz::Europe::Zurich,
+            limit: 3000,
+        };
+        let text =
+            Template::parse("{{ start | date: '%H:%M' }} {{ hours }}:{{ minutes }} {{ project }}")
+                .unwrap()
+                .describe(
+                    &meeting,
+                    meeting.span(AttendedTime::Span).unwrap(),
+                    surroundings,
+                );
         assert_eq!(text, "16:05 0:31 P [Meet:conferenceRecords/c0001m007]");
     }
 

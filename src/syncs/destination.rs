@@ -4,10 +4,17 @@
 use crate::{
     app::App,
     base::{Error, Result, TokenName},
-    connectors::{Access, clockify::{Clockify, ClockifyError, NewProject}},
-    outbound::CallError,
+    connectors::{
+        Access,
+        clockify::{Clockify, ClockifyError, NewProject},
+    },
     db::Scope,
-    syncs::{DestinationAccount, definition::{DEFAULT_PROJECT, Definition, Target}, access, store::facts},
+    outbound::CallError,
+    syncs::{
+        DestinationAccount, access,
+        definition::{DEFAULT_PROJECT, Definition, Target},
+        store::facts,
+    },
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -56,9 +63,17 @@ impl Destination {
     pub async fn open(app: &App, token: &TokenName, definition: &Definition) -> Result<Self> {
         let access = access::to_clockify(app, token).await?;
         let mut this = Self {
-            clockify: Clockify::new(app.outbound.clone(), access::url("clockify.url", &app.config.clockify.url)?, access.clone()),
+            clockify: Clockify::new(
+                app.outbound.clone(),
+                access::url("clockify.url", &app.config.clockify.url)?,
+                access.clone(),
+            ),
             access,
-            account: DestinationAccount { provider: "clockify", workspace: String::new(), user: String::new() },
+            account: DestinationAccount {
+                provider: "clockify",
+                workspace: String::new(),
+                user: String::new(),
+            },
             app: app.clone(),
             token: token.clone(),
         };
@@ -70,19 +85,31 @@ impl Destination {
         };
         this.account.user = user.id;
         this.account.workspace = workspace.ok_or_else(|| {
-            Error::precondition("WORKSPACE_MISSING", "the Clockify account has no workspace: choose one with workspace_id")
+            Error::precondition(
+                "WORKSPACE_MISSING",
+                "the Clockify account has no workspace: choose one with workspace_id",
+            )
         })?;
         Ok(this)
     }
 
     async fn who_am_i(&self) -> std::result::Result<Owner, ClockifyError> {
         let user = self.clockify.user().await?;
-        Ok(Owner { id: user.id, workspace: user.active_workspace.or(user.default_workspace) })
+        Ok(Owner {
+            id: user.id,
+            workspace: user.active_workspace.or(user.default_workspace),
+        })
     }
 
     async fn first_workspace(&self) -> Result<Option<String>> {
         self.known("first-workspace", || async {
-            Ok(self.clockify.workspaces().await?.into_iter().next().map(|workspace| workspace.id))
+            Ok(self
+                .clockify
+                .workspaces()
+                .await?
+                .into_iter()
+                .next()
+                .map(|workspace| workspace.id))
         })
         .await
     }
@@ -100,70 +127,109 @@ impl Destination {
         }
         tags.sort_unstable();
         tags.dedup();
-        Ok(Ids { project: Some(project), task, tags })
+        Ok(Ids {
+            project: Some(project),
+            task,
+            tags,
+        })
     }
 
     /// Forgets what was remembered about projects, tasks and tags, because the destination showed that it is not so.
     pub async fn forget_names(&self) -> Result<()> {
-        let mut tx = self.app.db.write(Scope::Tenant(self.token.tenant.clone())).await?;
+        let mut tx = self
+            .app
+            .db
+            .write(Scope::Tenant(self.token.tenant.clone()))
+            .await?;
         for kind in ["project", "task", "tag"] {
-            facts::forget(&mut tx, &self.token, &format!("{kind}:{}:", self.account.workspace)).await?;
+            facts::forget(
+                &mut tx,
+                &self.token,
+                &format!("{kind}:{}:", self.account.workspace),
+            )
+            .await?;
         }
         tx.commit().await
     }
 
     async fn project(&self, name: &str) -> Result<String> {
         let workspace = &self.account.workspace;
-        self.known(&format!("project:{workspace}:{}", name.to_lowercase()), || async {
-            if let Some(found) = self.clockify.find_project(workspace, name).await? {
-                return Ok(found.id);
-            }
-            let project = NewProject {
-                name: name.to_owned(),
-                color: PROJECT_COLOR.to_owned(),
-                note: if name == DEFAULT_PROJECT { PROJECT_NOTE.to_owned() } else { String::new() },
-                billable: false,
-                public: false,
-            };
-            match self.clockify.create_project(workspace, &project).await {
-                Ok(made) => Ok(made.id),
-                // Names are unique there, so looking again tells who made it: another process, or we, without an answer.
-                Err(error) if may_be_there(&error) => {
-                    self.clockify.find_project(workspace, name).await?.map(|found| found.id).ok_or(error)
+        self.known(
+            &format!("project:{workspace}:{}", name.to_lowercase()),
+            || async {
+                if let Some(found) = self.clockify.find_project(workspace, name).await? {
+                    return Ok(found.id);
                 }
-                Err(other) => Err(other),
-            }
-        })
+                let project = NewProject {
+                    name: name.to_owned(),
+                    color: PROJECT_COLOR.to_owned(),
+                    note: if name == DEFAULT_PROJECT {
+                        PROJECT_NOTE.to_owned()
+                    } else {
+                        String::new()
+                    },
+                    billable: false,
+                    public: false,
+                };
+                match self.clockify.create_project(workspace, &project).await {
+                    Ok(made) => Ok(made.id),
+                    // Names are unique there, so looking again tells who made it: another process, or we, without an answer.
+                    Err(error) if may_be_there(&error) => self
+                        .clockify
+                        .find_project(workspace, name)
+                        .await?
+                        .map(|found| found.id)
+                        .ok_or(error),
+                    Err(other) => Err(other),
+                }
+            },
+        )
         .await
     }
 
     async fn task(&self, project: &str, name: &str) -> Result<String> {
         let workspace = &self.account.workspace;
         let found: Option<String> = self
-            .known(&format!("task:{workspace}:{project}:{}", name.to_lowercase()), || async {
-                let tasks = self.clockify.tasks(workspace, project).await?;
-                Ok(tasks.into_iter().find(|task| same(&task.name, name)).map(|task| task.id))
-            })
+            .known(
+                &format!("task:{workspace}:{project}:{}", name.to_lowercase()),
+                || async {
+                    let tasks = self.clockify.tasks(workspace, project).await?;
+                    Ok(tasks
+                        .into_iter()
+                        .find(|task| same(&task.name, name))
+                        .map(|task| task.id))
+                },
+            )
             .await?;
-        found.ok_or_else(|| Error::Refused { reason: "TASK_MISSING", what: format!("the project has no task {name:?}: make it in Clockify") })
+        found.ok_or_else(|| Error::Refused {
+            reason: "TASK_MISSING",
+            what: format!("the project has no task {name:?}: make it in Clockify"),
+        })
     }
 
     async fn tag(&self, name: &str) -> Result<String> {
         let workspace = &self.account.workspace;
-        self.known(&format!("tag:{workspace}:{}", name.to_lowercase()), || async {
-            let find = || async {
-                let tags = self.clockify.tags(workspace).await?;
-                Ok::<_, ClockifyError>(tags.into_iter().find(|tag| same(&tag.name, name)).map(|tag| tag.id))
-            };
-            if let Some(id) = find().await? {
-                return Ok(id);
-            }
-            match self.clockify.create_tag(workspace, name).await {
-                Ok(tag) => Ok(tag.id),
-                Err(error) if may_be_there(&error) => find().await?.ok_or(error),
-                Err(other) => Err(other),
-            }
-        })
+        self.known(
+            &format!("tag:{workspace}:{}", name.to_lowercase()),
+            || async {
+                let find = || async {
+                    let tags = self.clockify.tags(workspace).await?;
+                    Ok::<_, ClockifyError>(
+                        tags.into_iter()
+                            .find(|tag| same(&tag.name, name))
+                            .map(|tag| tag.id),
+                    )
+                };
+                if let Some(id) = find().await? {
+                    return Ok(id);
+                }
+                match self.clockify.create_tag(workspace, name).await {
+                    Ok(tag) => Ok(tag.id),
+                    Err(error) if may_be_there(&error) => find().await?.ok_or(error),
+                    Err(other) => Err(other),
+                }
+            },
+        )
         .await
     }
 
@@ -192,7 +258,10 @@ impl Destination {
 
 /// Whether, after this, the object may be there all the same.
 fn may_be_there(error: &ClockifyError) -> bool {
-    matches!(error, ClockifyError::NameTaken { .. } | ClockifyError::Call(CallError::Unanswered { .. }))
+    matches!(
+        error,
+        ClockifyError::NameTaken { .. } | ClockifyError::Call(CallError::Unanswered { .. })
+    )
 }
 
 /// Clockify's names are the same whatever the case.

@@ -6,14 +6,13 @@
 use crate::{
     base::{Error, Result},
     connectors::google::{
-        GoogleError,
-        MeetingCode,
+        GoogleError, MeetingCode,
         calendar::{self, Response},
         meet::{Conference, ConferenceFilter, Participant},
     },
     syncs::{
         definition::HORIZON_DAYS,
-        meeting::{Event, Meeting, Session},
+        meeting::{Event, Meeting, Reading, Session},
         source::Source,
     },
 };
@@ -44,7 +43,7 @@ pub struct Window {
 pub struct Discovery {
     /// Conferences whose details have to be read.
     pub to_read: Vec<Conference>,
-    /// Known meetings whose event changed; no details need be read.
+    /// Known meetings of which something is new, though no details need be read: the event, or that Google has it no more.
     pub changed: Vec<Meeting>,
     /// Conferences that run now, or were running and were not read again.
     pub running: usize,
@@ -55,7 +54,12 @@ pub struct Discovery {
 }
 
 /// Finds what is new. `known` are the stored meetings by conference, with whether they are settled.
-pub async fn discover(source: &Source, calendars: &[String], window: Window, known: &HashMap<String, (Meeting, bool)>) -> Result<Discovery> {
+pub async fn discover(
+    source: &Source,
+    calendars: &[String],
+    window: Window,
+    known: &HashMap<String, (Meeting, bool)>,
+) -> Result<Discovery> {
     let filter = ConferenceFilter {
         ended_from: Some(window.unread_from),
         started_until: Some(window.end),
@@ -66,66 +70,120 @@ pub async fn discover(source: &Source, calendars: &[String], window: Window, kno
         read_events(source, calendars, window)
     )?;
     let (events, mut notices) = events;
-    let mut conferences: HashMap<String, Conference> =
-        listed.into_iter().map(|conference| (conference.name.clone(), conference)).collect();
-    read_unsettled(source, known, &mut conferences, &mut notices).await?;
+    let mut conferences: HashMap<String, Conference> = listed
+        .into_iter()
+        .map(|conference| (conference.name.clone(), conference))
+        .collect();
+    let gone = read_unsettled(source, known, &mut conferences).await?;
+    for meeting in &gone {
+        notices.push(format!(
+            "{} has expired at Google before it was read to its end",
+            meeting.conference
+        ));
+    }
     let mut codes = read_codes(source, &conferences).await?;
-    for (code, found) in look_up_codes(source, &events, window, known, &conferences, &codes).await? {
+    for (code, found) in look_up_codes(source, &events, window, known, &conferences, &codes).await?
+    {
         for conference in found {
             if let Some(space) = &conference.space {
                 codes.insert(space.clone(), code.clone());
             }
-            conferences.entry(conference.name.clone()).or_insert(conference);
+            conferences
+                .entry(conference.name.clone())
+                .or_insert(conference);
         }
     }
-    if window.end - window.start > TimeDelta::days(i64::from(HORIZON_DAYS)) && window.unread_from == window.start {
+    if window.end - window.start > TimeDelta::days(i64::from(HORIZON_DAYS))
+        && window.unread_from == window.start
+    {
         notices.push(format!(
             "Google keeps conferences for {HORIZON_DAYS} days after their end: older meetings cannot be found any more"
         ));
     }
-    let mut discovery = Discovery { notices, events, codes, ..Discovery::default() };
+    let mut discovery = Discovery {
+        notices,
+        events,
+        codes,
+        changed: gone,
+        ..Discovery::default()
+    };
     for conference in conferences.into_values() {
         match known.get(&conference.name) {
-            _ if conference.end.is_none() => discovery.running += 1,
+            _ if conference.end.is_none() => {
+                discovery.running += 1;
+                // Remembered, so that it is asked for again even if the list should not show it.
+                let running = discovery.meeting(&conference, Vec::new(), 0);
+                discovery.changed.push(Meeting {
+                    reading: Reading::Missed,
+                    ..running
+                });
+            }
             Some((meeting, true)) if meeting.end == conference.end => {
                 let event = discovery.event_of(meeting.code.as_deref(), meeting.start, meeting.end);
                 // An event that is not in the part of the calendar that was read says nothing about what was known.
                 if event.is_some() && event != meeting.event {
-                    discovery.changed.push(Meeting { event, ..meeting.clone() });
+                    discovery.changed.push(Meeting {
+                        event,
+                        ..meeting.clone()
+                    });
                 }
             }
             _ => discovery.to_read.push(conference),
         }
     }
-    discovery.to_read.sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
+    discovery
+        .to_read
+        .sort_by(|a, b| (a.start, &a.name).cmp(&(b.start, &b.name)));
     if discovery.running > 0 {
-        discovery.notices.push(format!("{} of the meetings still run: they are written after their end", discovery.running));
+        discovery.notices.push(format!(
+            "{} of the meetings still run: they are written after their end",
+            discovery.running
+        ));
     }
     Ok(discovery)
 }
 
 impl Discovery {
-    /// Reads my part in one conference that has ended. `None` when Google has it no more.
-    pub async fn read(&self, source: &Source, conference: &Conference) -> Result<Option<Meeting>> {
-        let participants = match source.meet.list_participants(&conference.name).await {
-            Ok(participants) => participants,
-            Err(GoogleError::NotFound { .. }) => return Ok(None),
-            Err(other) => return Err(other.into()),
-        };
-        let (me, others): (Vec<&Participant>, Vec<&Participant>) =
-            participants.iter().partition(|participant| participant.user.as_deref() == Some(source.me.as_str()));
+    /// Reads my part in one conference that has ended; where Google does not show it, says so.
+    pub async fn read(&self, source: &Source, conference: &Conference) -> Result<Meeting> {
+        match self.read_details(source, conference).await {
+            Ok(meeting) => Ok(meeting),
+            Err(GoogleError::NotFound { .. }) => Ok(Meeting {
+                reading: Reading::Missed,
+                ..self.meeting(conference, Vec::new(), 0)
+            }),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn read_details(
+        &self,
+        source: &Source,
+        conference: &Conference,
+    ) -> std::result::Result<Meeting, GoogleError> {
+        let participants = source.meet.list_participants(&conference.name).await?;
+        let (me, others): (Vec<&Participant>, Vec<&Participant>) = participants
+            .iter()
+            .partition(|participant| participant.user.as_deref() == Some(source.me.as_str()));
         let mut sessions = Vec::new();
         for participant in me {
-            let read = match source.meet.list_sessions(&participant.name).await {
-                Ok(read) => read,
-                Err(GoogleError::NotFound { .. }) => return Ok(None),
-                Err(other) => return Err(other.into()),
-            };
-            sessions.extend(read.into_iter().map(|session| Session { start: session.start, end: session.end }));
+            let read = source.meet.list_sessions(&participant.name).await?;
+            sessions.extend(read.into_iter().map(|session| Session {
+                start: session.start,
+                end: session.end,
+            }));
         }
         sessions.sort_unstable();
-        let code = conference.space.as_ref().and_then(|space| self.codes.get(space)).cloned();
-        Ok(Some(Meeting {
+        Ok(self.meeting(conference, sessions, others.len()))
+    }
+
+    fn meeting(&self, conference: &Conference, sessions: Vec<Session>, others: usize) -> Meeting {
+        let code = conference
+            .space
+            .as_ref()
+            .and_then(|space| self.codes.get(space))
+            .cloned();
+        Meeting {
             event: self.event_of(code.as_deref(), conference.start, conference.end),
             conference: conference.name.clone(),
             space: conference.space.clone(),
@@ -133,8 +191,9 @@ impl Discovery {
             start: conference.start,
             end: conference.end,
             sessions,
-            others: others.len(),
-        }))
+            others,
+            reading: Reading::Done,
+        }
     }
 
     /// Codes of spaces that were found out, to be remembered.
@@ -143,7 +202,12 @@ impl Discovery {
     }
 
     /// The event with this code that overlaps most: a series shares one code.
-    fn event_of(&self, code: Option<&str>, start: DateTime<Utc>, end: Option<DateTime<Utc>>) -> Option<Event> {
+    fn event_of(
+        &self,
+        code: Option<&str>,
+        start: DateTime<Utc>,
+        end: Option<DateTime<Utc>>,
+    ) -> Option<Event> {
         let code = code?;
         let end = end.unwrap_or(start);
         let overlap = |event: &calendar::Event| {
@@ -152,7 +216,12 @@ impl Discovery {
         };
         self.events
             .iter()
-            .filter(|event| event.meeting_code.as_ref().is_some_and(|known| known.as_str() == code))
+            .filter(|event| {
+                event
+                    .meeting_code
+                    .as_ref()
+                    .is_some_and(|known| known.as_str() == code)
+            })
             .filter_map(|event| overlap(event).map(|overlap| (overlap, event)))
             .filter(|(overlap, _)| *overlap > TimeDelta::zero() || *overlap > -CODE_WINDOW)
             .max_by_key(|(overlap, event)| (*overlap, std::cmp::Reverse(event.id.clone())))
@@ -176,7 +245,12 @@ fn domains_of_others(event: &calendar::Event) -> Vec<String> {
         .attendees
         .iter()
         .filter(|attendee| !attendee.is_self && !attendee.resource)
-        .filter_map(|attendee| attendee.email.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()))
+        .filter_map(|attendee| {
+            attendee
+                .email
+                .rsplit_once('@')
+                .map(|(_, domain)| domain.to_lowercase())
+        })
         .collect();
     domains.sort_unstable();
     domains.dedup();
@@ -185,7 +259,11 @@ fn domains_of_others(event: &calendar::Event) -> Vec<String> {
 
 /// Events of all calendars around the unread stretch; a calendar that cannot be read is said and left out, because times
 /// matter more than titles.
-async fn read_events(source: &Source, calendars: &[String], window: Window) -> Result<(Vec<calendar::Event>, Vec<String>)> {
+async fn read_events(
+    source: &Source,
+    calendars: &[String],
+    window: Window,
+) -> Result<(Vec<calendar::Event>, Vec<String>)> {
     let (mut events, mut notices) = (Vec::new(), Vec::new());
     for calendar in calendars {
         match source.calendar.list_events(calendar, window.unread_from - EVENT_SLACK, window.end).await {
@@ -203,13 +281,13 @@ async fn read_events(source: &Source, calendars: &[String], window: Window) -> R
     Ok((events, notices))
 }
 
-/// Conferences that were running, or whose sessions were still open, when they were read.
+/// Conferences that were running, or whose sessions were still open, when they were read. Gives the known meetings that
+/// Google has no more.
 async fn read_unsettled(
     source: &Source,
     known: &HashMap<String, (Meeting, bool)>,
     conferences: &mut HashMap<String, Conference>,
-    notices: &mut Vec<String>,
-) -> Result<()> {
+) -> Result<Vec<Meeting>> {
     let missing: Vec<&str> = known
         .iter()
         .filter(|(name, (_, settled))| !settled && !conferences.contains_key(*name))
@@ -217,25 +295,33 @@ async fn read_unsettled(
         .collect();
     let reads: Vec<_> = missing
         .into_iter()
-        .map(|name| async move { Ok::<_, Error>(source.meet.get_conference(name).await?) })
+        .map(|name| async move { Ok::<_, Error>((name, source.meet.get_conference(name).await?)) })
         .collect();
-    let read: Vec<Option<Conference>> = stream::iter(reads)
+    let read: Vec<(&str, Option<Conference>)> = stream::iter(reads)
         .buffer_unordered(source.concurrency)
         .try_collect()
         .await?;
-    for conference in read {
-        match conference {
-            Some(conference) => {
+    let mut gone = Vec::new();
+    for (name, conference) in read {
+        match (conference, known.get(name)) {
+            (Some(conference), _) => {
                 conferences.insert(conference.name.clone(), conference);
             }
-            None => notices.push("a meeting that had not ended when it was read last has expired at Google".to_owned()),
+            (None, Some((meeting, _))) => gone.push(Meeting {
+                reading: Reading::Gone,
+                ..meeting.clone()
+            }),
+            (None, None) => {}
         }
     }
-    Ok(())
+    Ok(gone)
 }
 
 /// The codes of the conferences' spaces: from what is remembered, else one call per distinct space.
-async fn read_codes(source: &Source, conferences: &HashMap<String, Conference>) -> Result<HashMap<String, String>> {
+async fn read_codes(
+    source: &Source,
+    conferences: &HashMap<String, Conference>,
+) -> Result<HashMap<String, String>> {
     let mut codes = source.codes.clone();
     let unknown: HashSet<&str> = conferences
         .values()
@@ -246,7 +332,9 @@ async fn read_codes(source: &Source, conferences: &HashMap<String, Conference>) 
         .into_iter()
         .map(|space| async move {
             let found = source.meet.get_space(space).await?;
-            Ok::<_, Error>(found.and_then(|found| Some((space.to_owned(), found.meeting_code?.as_str().to_owned()))))
+            Ok::<_, Error>(found.and_then(|found| {
+                Some((space.to_owned(), found.meeting_code?.as_str().to_owned()))
+            }))
         })
         .collect();
     let read: Vec<Option<(String, String)>> = stream::iter(reads)
@@ -279,14 +367,18 @@ async fn look_up_codes(
     }
     // A series shares one code, so having seen another meeting of it is not having seen this one.
     let is_seen = |code: &str, start: DateTime<Utc>, end: DateTime<Utc>| {
-        seen.iter().any(|(known, from, until)| *known == code && *from < end && *until > start)
+        seen.iter()
+            .any(|(known, from, until)| *known == code && *from < end && *until > start)
     };
     let mut wanted: HashMap<&MeetingCode, (DateTime<Utc>, DateTime<Utc>)> = HashMap::new();
     for event in events {
         let (Some(code), Some((start, end))) = (&event.meeting_code, instants(event)) else {
             continue;
         };
-        if start < window.end && end >= window.unread_from - CODE_SLACK && !is_seen(code.as_str(), start, end) {
+        if start < window.end
+            && end >= window.unread_from - CODE_SLACK
+            && !is_seen(code.as_str(), start, end)
+        {
             let span = wanted.entry(code).or_insert((start, end));
             *span = (span.0.min(start), span.1.max(end));
         }
@@ -303,11 +395,18 @@ async fn look_up_codes(
             let found = match source.meet.list_conferences(&filter).await {
                 Ok(found) => found,
                 // A code of somebody else's meeting, or of a service that is not Meet, is not worth a failed run.
-                Err(GoogleError::NotFound { .. } | GoogleError::Forbidden { .. } | GoogleError::Refused { .. }) => Vec::new(),
+                Err(
+                    GoogleError::NotFound { .. }
+                    | GoogleError::Forbidden { .. }
+                    | GoogleError::Refused { .. },
+                ) => Vec::new(),
                 Err(other) => return Err(Error::from(other)),
             };
             Ok((code.as_str().to_owned(), found))
         })
         .collect();
-    stream::iter(reads).buffer_unordered(source.concurrency).try_collect().await
+    stream::iter(reads)
+        .buffer_unordered(source.concurrency)
+        .try_collect()
+        .await
 }

@@ -5,8 +5,7 @@ use crate::{
     runs::{Ended, Failure, Handle, Job},
     syncs::{
         engine::{Options, Pass},
-        preview,
-        store,
+        preview, store,
         summary::Summary,
     },
 };
@@ -52,10 +51,11 @@ impl Job for SyncJob {
             return Ended::Succeeded(result);
         }
         let message = format!(
-            "{} of {} meetings have no entry: {}",
-            missing,
-            summary.meetings_found,
-            summary.failures.first().map_or("the answer never came", String::as_str)
+            "{missing} meetings have no entry: {}",
+            summary
+                .failures
+                .first()
+                .map_or("the answer never came", String::as_str)
         );
         if missing == summary.meetings_found && summary.failed == missing {
             Ended::Fail(Failure::new("ALL_ENTRIES_FAILED", message), Some(result))
@@ -66,16 +66,24 @@ impl Job for SyncJob {
 }
 
 async fn run(handle: &Handle, summary: &mut Summary) -> Result<()> {
-    let arguments: Arguments = serde_json::from_value(handle.run.arguments.clone()).unwrap_or_default();
+    let arguments: Arguments =
+        serde_json::from_value(handle.run.arguments.clone()).unwrap_or_default();
     let mut tx = handle.app.db.read(handle.scope()).await?;
-    let sync = store::syncs::get(&mut tx, &handle.run.sync).await?.ok_or_else(|| handle.run.sync.not_found())?;
+    let sync = store::syncs::get(&mut tx, &handle.run.sync)
+        .await?
+        .ok_or_else(|| handle.run.sync.not_found())?;
     drop(tx);
     let app = handle.app.counting_calls();
-    let options = Options { days: arguments.days, full: arguments.full };
+    let options = Options {
+        days: arguments.days,
+        full: arguments.full,
+    };
     let outcome = async {
         if arguments.dry_run {
             let pass = Pass::open(&app, &sync, None, options).await?;
-            handle.log("info", "a dry run: nothing is written to any provider").await?;
+            handle
+                .log("info", "a dry run: nothing is written to any provider")
+                .await?;
             *summary = preview::preview(&pass).await?.summary;
             return Ok(());
         }
@@ -84,7 +92,9 @@ async fn run(handle: &Handle, summary: &mut Summary) -> Result<()> {
         summary.window_end_time = Some(pass.window.end);
         let meetings = pass.read(true, summary).await?;
         let cases = pass.cases(meetings);
-        handle.log("info", &format!("{} meetings to look at", cases.len())).await?;
+        handle
+            .log("info", &format!("{} meetings to look at", cases.len()))
+            .await?;
         pass.settle(cases, summary).await
     }
     .await;

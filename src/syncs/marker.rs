@@ -9,9 +9,13 @@ use std::sync::LazyLock;
 /// What conference record names begin with.
 const COLLECTION: &str = "conferenceRecords/";
 
-#[expect(clippy::expect_used, reason = "the pattern is a constant that a test compiles")]
-static MARKER: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\[Meet:(conferenceRecords/[^\]:\s]+)(?::[^\]]*)?\]").expect("a valid pattern"));
+#[expect(
+    clippy::expect_used,
+    reason = "the pattern is a constant that a test compiles"
+)]
+static MARKER: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\[Meet:(conferenceRecords/[^\]:\s]+)(?::[^\]]*)?\]").expect("a valid pattern")
+});
 
 /// The marker of a conference, `conferenceRecords/{id}`.
 pub fn of(conference: &str) -> String {
@@ -51,7 +55,8 @@ mod tests {
     #[test]
     fn both_forms_of_the_original_are_recognised() {
         let now = "🎥 Google Meet (3:05:00 PM) | 0h 31m [Meet:conferenceRecords/c0001m007]";
-        let old = "🎥 Code: abc-defg-hij | 1h 30m [Meet:conferenceRecords/xxx:2025-10-18T10:00:00Z]";
+        let old =
+            "🎥 Code: abc-defg-hij | 1h 30m [Meet:conferenceRecords/xxx:2025-10-18T10:00:00Z]";
         assert_eq!(found_in(now), ["conferenceRecords/c0001m007"]);
         assert_eq!(found_in(old), ["conferenceRecords/xxx"]);
     }
@@ -59,12 +64,18 @@ mod tests {
     #[test]
     fn merged_entries_keep_both_conferences() {
         let text = "a [Meet:conferenceRecords/1] and b [Meet:conferenceRecords/2] by hand";
-        assert_eq!(found_in(text), ["conferenceRecords/1", "conferenceRecords/2"]);
+        assert_eq!(
+            found_in(text),
+            ["conferenceRecords/1", "conferenceRecords/2"]
+        );
     }
 
     #[test]
     fn a_longer_id_is_not_taken_for_a_shorter_one() {
-        assert_ne!(found_in(&of("conferenceRecords/12")), ["conferenceRecords/1"]);
+        assert_ne!(
+            found_in(&of("conferenceRecords/12")),
+            ["conferenceRecords/1"]
+        );
     }
 
     #[test]

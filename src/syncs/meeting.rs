@@ -24,6 +24,22 @@ pub struct Meeting {
     pub others: usize,
     /// The calendar event it belongs to.
     pub event: Option<Event>,
+    /// Whether my part in it was read.
+    #[serde(default)]
+    pub reading: Reading,
+}
+
+/// Whether my part in a conference was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reading {
+    /// It was.
+    #[default]
+    Done,
+    /// The list showed the conference but its details were not to be had: the next run tries again.
+    Missed,
+    /// Google has the conference no more.
+    Gone,
 }
 
 /// One stay in a conference, on one device.
@@ -67,7 +83,13 @@ impl Span {
 impl Meeting {
     /// Whether nothing about my time in it can change any more.
     pub fn is_settled(&self) -> bool {
-        self.end.is_some() && self.sessions.iter().all(|session| session.end.is_some())
+        match self.reading {
+            Reading::Missed => false,
+            Reading::Gone => true,
+            Reading::Done => {
+                self.end.is_some() && self.sessions.iter().all(|session| session.end.is_some())
+            }
+        }
     }
 
     /// The title, where it is known.
@@ -83,7 +105,11 @@ impl Meeting {
         let mut closed: Vec<(DateTime<Utc>, DateTime<Utc>)> = self
             .sessions
             .iter()
-            .filter_map(|session| session.end.map(|end| (session.start, end.max(session.start))))
+            .filter_map(|session| {
+                session
+                    .end
+                    .map(|end| (session.start, end.max(session.start)))
+            })
             .collect();
         closed.sort_unstable();
         let start = closed.first()?.0;
@@ -147,23 +173,31 @@ mod tests {
             end: Some(at(300)),
             sessions: sessions
                 .iter()
-                .map(|(start, end)| Session { start: at(*start), end: end.map(at) })
+                .map(|(start, end)| Session {
+                    start: at(*start),
+                    end: end.map(at),
+                })
                 .collect(),
             others: 1,
             event: None,
+            reading: Reading::Done,
         }
     }
 
     #[test]
     fn the_span_counts_the_gap_between_two_stays() {
-        let span = meeting(&[(0, Some(10)), (170, Some(180))]).span(AttendedTime::Span).unwrap();
+        let span = meeting(&[(0, Some(10)), (170, Some(180))])
+            .span(AttendedTime::Span)
+            .unwrap();
         assert_eq!(span.length(), TimeDelta::minutes(180));
         assert_eq!(span.start.timestamp_subsec_nanos(), 0);
     }
 
     #[test]
     fn the_sum_counts_stays_only_and_two_devices_once() {
-        let span = meeting(&[(0, Some(10)), (5, Some(20)), (170, Some(180))]).span(AttendedTime::Sum).unwrap();
+        let span = meeting(&[(0, Some(10)), (5, Some(20)), (170, Some(180))])
+            .span(AttendedTime::Sum)
+            .unwrap();
         assert_eq!(span.length(), TimeDelta::minutes(30));
     }
 
@@ -171,7 +205,10 @@ mod tests {
     fn an_open_session_is_not_counted_and_leaves_the_meeting_unsettled() {
         let running = meeting(&[(0, Some(10)), (20, None)]);
         assert!(!running.is_settled());
-        assert_eq!(running.span(AttendedTime::Span).unwrap().length(), TimeDelta::minutes(10));
+        assert_eq!(
+            running.span(AttendedTime::Span).unwrap().length(),
+            TimeDelta::minutes(10)
+        );
         assert!(meeting(&[(0, None)]).span(AttendedTime::Span).is_none());
     }
 }

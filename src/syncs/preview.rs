@@ -60,7 +60,11 @@ pub async fn preview(pass: &Pass<'_>) -> Result<Preview> {
                 Err(_) => None,
             };
             let reason = count(&case, action.as_ref(), &mut summary);
-            plans.push(Plan { case, action, reason });
+            plans.push(Plan {
+                case,
+                action,
+                reason,
+            });
         }
     }
     plans.reverse();

@@ -51,7 +51,9 @@ pub async fn reconcile(app: &App, sync: &Sync, days: u32, only_report: bool) -> 
             }
             Some(Action::Create) => report.to_send_again += 1,
             _ => match (effect.state, view.entry_of(Some(effect))) {
-                (State::Done, Some(entry)) if Some(entry::hash(entry)) != effect.entry_hash => report.edited += 1,
+                (State::Done, Some(entry)) if Some(entry::hash(entry)) != effect.entry_hash => {
+                    report.edited += 1
+                }
                 (State::Tombstoned, None) => report.deleted += 1,
                 (State::Done, None) if effect.starts_at >= pass.window.start => {
                     report.deleted += u64::from(pass.is_gone(effect).await?);
@@ -70,6 +72,9 @@ pub async fn reconcile(app: &App, sync: &Sync, days: u32, only_report: bool) -> 
 }
 
 fn named((conference, kept, extra): (&str, &Entry, Vec<&Entry>)) -> (String, String, Vec<String>) {
-    (conference.to_owned(), kept.id.clone(), extra.into_iter().map(|entry| entry.id.clone()).collect())
+    (
+        conference.to_owned(),
+        kept.id.clone(),
+        extra.into_iter().map(|entry| entry.id.clone()).collect(),
+    )
 }
-

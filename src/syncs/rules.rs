@@ -31,12 +31,13 @@ impl Rules {
             .rules
             .iter()
             .map(|rule| {
-                let pattern = match rule.title_matches.as_str() {
-                    "" => None,
-                    pattern => Some(compile(pattern).map_err(|why| {
-                        crate::base::Error::invalid("rules.title_matches", why)
-                    })?),
-                };
+                let pattern =
+                    match rule.title_matches.as_str() {
+                        "" => None,
+                        pattern => Some(compile(pattern).map_err(|why| {
+                            crate::base::Error::invalid("rules.title_matches", why)
+                        })?),
+                    };
                 Ok((rule.clone(), pattern))
             })
             .collect::<Result<_>>()?;
@@ -73,7 +74,9 @@ fn matches(rule: &Rule, pattern: Option<&Regex>, meeting: &Meeting) -> bool {
     let event = meeting.event.as_ref();
     let holds = |condition: &str, test: &dyn Fn() -> bool| condition.is_empty() || test();
     holds(&rule.title_contains, &|| {
-        title.to_lowercase().contains(&rule.title_contains.to_lowercase())
+        title
+            .to_lowercase()
+            .contains(&rule.title_contains.to_lowercase())
     }) && pattern.is_none_or(|pattern| !title.is_empty() && pattern.is_match(title))
         && holds(&rule.attendee_domain, &|| {
             let domain = rule.attendee_domain.to_lowercase();
@@ -93,7 +96,7 @@ fn matches(rule: &Rule, pattern: Option<&Regex>, meeting: &Meeting) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::syncs::meeting::Event;
+    use crate::syncs::meeting::{Event, Reading};
     use chrono::DateTime;
 
     fn meeting(title: &str, domains: &[&str]) -> Meeting {
@@ -111,26 +114,56 @@ mod tests {
                 domains: domains.iter().map(|&domain| domain.into()).collect(),
                 declined: false,
             }),
+            reading: Reading::Done,
         }
     }
 
     fn to(project: &str) -> Option<Target> {
-        Some(Target { project: project.into(), ..Target::default() })
+        Some(Target {
+            project: project.into(),
+            ..Target::default()
+        })
     }
 
     fn decide(rules: Vec<Rule>, meeting: &Meeting) -> Verdict {
-        Rules::of(&Definition { rules, ..Definition::default() }).unwrap().decide(meeting)
+        Rules::of(&Definition {
+            rules,
+            ..Definition::default()
+        })
+        .unwrap()
+        .decide(meeting)
     }
 
     #[test]
     fn the_first_rule_that_matches_decides() {
         let rules = vec![
-            Rule { title_contains: "ACME".into(), target: to("first"), ..Rule::default() },
-            Rule { name: "second".into(), title_matches: "(?i)weekly$".into(), target: to("second"), ..Rule::default() },
+            Rule {
+                title_contains: "ACME".into(),
+                target: to("first"),
+                ..Rule::default()
+            },
+            Rule {
+                name: "second".into(),
+                title_matches: "(?i)weekly$".into(),
+                target: to("second"),
+                ..Rule::default()
+            },
         ];
-        assert_eq!(decide(rules.clone(), &meeting("acme Weekly", &[])).rule, "rule 1");
-        assert_eq!(decide(rules.clone(), &meeting("Team weekly", &[])).rule, "second");
-        assert_eq!(decide(rules, &meeting("other", &[])), Verdict { rule: String::new(), target: to("Google Meet") });
+        assert_eq!(
+            decide(rules.clone(), &meeting("acme Weekly", &[])).rule,
+            "rule 1"
+        );
+        assert_eq!(
+            decide(rules.clone(), &meeting("Team weekly", &[])).rule,
+            "second"
+        );
+        assert_eq!(
+            decide(rules, &meeting("other", &[])),
+            Verdict {
+                rule: String::new(),
+                target: to("Google Meet")
+            }
+        );
     }
 
     #[test]
@@ -141,13 +174,23 @@ mod tests {
             meeting_code: "ABC-mnop-xyz".into(),
             ..Rule::default()
         };
-        assert_eq!(decide(vec![rule.clone()], &meeting("x", &["acme.test"])).target, None);
-        assert!(decide(vec![rule], &meeting("x", &["other.test"])).target.is_some());
+        assert_eq!(
+            decide(vec![rule.clone()], &meeting("x", &["acme.test"])).target,
+            None
+        );
+        assert!(
+            decide(vec![rule], &meeting("x", &["other.test"]))
+                .target
+                .is_some()
+        );
     }
 
     #[test]
     fn a_pattern_never_matches_a_meeting_without_a_title() {
-        let rule = Rule { title_matches: ".*".into(), ..Rule::default() };
+        let rule = Rule {
+            title_matches: ".*".into(),
+            ..Rule::default()
+        };
         assert!(decide(vec![rule], &meeting("", &[])).target.is_some());
     }
 }

@@ -41,13 +41,21 @@ impl Source {
         let codes = store::facts::with_prefix(&mut tx, token, SPACE)
             .await?
             .into_iter()
-            .filter_map(|(name, code)| Some((name.strip_prefix(SPACE)?.to_owned(), code.as_str()?.to_owned())))
+            .filter_map(|(name, code)| {
+                Some((
+                    name.strip_prefix(SPACE)?.to_owned(),
+                    code.as_str()?.to_owned(),
+                ))
+            })
             .collect();
         Ok(Self {
             meet: Meet::new(app.outbound.clone(), &endpoints, access.meet.clone()),
             calendar: Calendar::new(app.outbound.clone(), &endpoints, access.calendar.clone()),
             me: access.me.clone(),
-            account: SourceAccount { provider: PROVIDER, id: access.account_id.clone() },
+            account: SourceAccount {
+                provider: PROVIDER,
+                id: access.account_id.clone(),
+            },
             concurrency: app.config.outbound.concurrency,
             codes,
             access,
@@ -56,7 +64,10 @@ impl Source {
 
     /// Whose records a token's are, without opening it when that is known.
     pub async fn account_of(app: &App, token: &TokenName) -> Result<SourceAccount> {
-        Ok(SourceAccount { provider: PROVIDER, id: tokens::account(app, token).await?.id })
+        Ok(SourceAccount {
+            provider: PROVIDER,
+            id: tokens::account(app, token).await?.id,
+        })
     }
 
     /// The source again, with another access token than the one that was rejected.
@@ -66,14 +77,29 @@ impl Source {
     }
 
     /// Remembers which code a space has.
-    pub async fn remember(&self, app: &App, token: &TokenName, codes: &HashMap<String, String>) -> Result<()> {
-        let news: Vec<_> = codes.iter().filter(|(space, code)| self.codes.get(*space) != Some(*code)).collect();
+    pub async fn remember(
+        &self,
+        app: &App,
+        token: &TokenName,
+        codes: &HashMap<String, String>,
+    ) -> Result<()> {
+        let news: Vec<_> = codes
+            .iter()
+            .filter(|(space, code)| self.codes.get(*space) != Some(*code))
+            .collect();
         if news.is_empty() {
             return Ok(());
         }
         let mut tx = app.db.write(Scope::Tenant(token.tenant.clone())).await?;
         for (space, code) in news {
-            store::facts::put(&mut tx, token, &format!("{SPACE}{space}"), code, app.db.now()).await?;
+            store::facts::put(
+                &mut tx,
+                token,
+                &format!("{SPACE}{space}"),
+                code,
+                app.db.now(),
+            )
+            .await?;
         }
         tx.commit().await
     }

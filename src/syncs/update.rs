@@ -28,17 +28,30 @@ pub struct Update {
 
 /// Stores the change. A change of the source, or of how far it looks back, makes the next run read the whole window.
 pub async fn update(app: &App, update: Update) -> Result<Sync> {
-    let mut tx = app.db.read(Scope::Tenant(update.name.tenant.clone())).await?;
-    let before = store::syncs::get(&mut tx, &update.name).await?.ok_or_else(|| update.name.not_found())?;
-    let changed = || Error::Conflict { what: update.name.to_string() };
+    let mut tx = app
+        .db
+        .read(Scope::Tenant(update.name.tenant.clone()))
+        .await?;
+    let before = store::syncs::get(&mut tx, &update.name)
+        .await?
+        .ok_or_else(|| update.name.not_found())?;
+    let changed = || Error::Conflict {
+        what: update.name.to_string(),
+    };
     if !update.etag.is_empty() && update.etag != before.etag() {
         return Err(changed());
     }
     let mut sync = Sync {
-        display_name: update.display_name.unwrap_or_else(|| before.display_name.clone()),
+        display_name: update
+            .display_name
+            .unwrap_or_else(|| before.display_name.clone()),
         source: update.source.unwrap_or_else(|| before.source.clone()),
-        destination: update.destination.unwrap_or_else(|| before.destination.clone()),
-        definition: update.definition.unwrap_or_else(|| before.definition.clone()),
+        destination: update
+            .destination
+            .unwrap_or_else(|| before.destination.clone()),
+        definition: update
+            .definition
+            .unwrap_or_else(|| before.definition.clone()),
         version: before.version + 1,
         updated_at: app.db.now(),
         ..before.clone()
@@ -55,7 +68,10 @@ pub async fn update(app: &App, update: Update) -> Result<Sync> {
     if update.validate_only {
         return Ok(sync);
     }
-    let mut tx = app.db.write(Scope::Tenant(sync.name.tenant.clone())).await?;
+    let mut tx = app
+        .db
+        .write(Scope::Tenant(sync.name.tenant.clone()))
+        .await?;
     if !store::syncs::update(&mut tx, &sync).await? {
         return Err(changed());
     }

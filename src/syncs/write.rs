@@ -64,21 +64,34 @@ enum Answer {
 /// Sends all orders, in batches as the budget allows, and tells about each as soon as it is stored. What the provider
 /// surely did not carry out (429) is sent again after the wait it asks for, where that is short. Stops with an error when
 /// the wait would be long, the run is to stop, or the credential is refused; what was told stays.
-pub async fn send(pass: &Pass<'_>, mut orders: Vec<Order>, listener: &mut Listener<'_>) -> Result<()> {
+pub async fn send(
+    pass: &Pass<'_>,
+    mut orders: Vec<Order>,
+    listener: &mut Listener<'_>,
+) -> Result<()> {
     orders.reverse();
     let mut unsent_in_a_row = 0;
     while !orders.is_empty() {
         pass.check_stop()?;
         let wanted = orders.len().min(BATCH);
         let account = &pass.destination.access.account;
-        let mut permits = pass.app.outbound.reserve(account, u32::try_from(wanted).unwrap_or(1)).await?;
-        let count = usize::try_from(permits.left()).unwrap_or(1).clamp(1, wanted);
+        let mut permits = pass
+            .app
+            .outbound
+            .reserve(account, u32::try_from(wanted).unwrap_or(1))
+            .await?;
+        let count = usize::try_from(permits.left())
+            .unwrap_or(1)
+            .clamp(1, wanted);
         let mut batch = Vec::with_capacity(count);
         for order in orders.split_off(orders.len() - count).into_iter().rev() {
             // Names become ids before anything is announced: finding them may take calls, and may fail.
             match pass.resolve(&order.desired).await {
                 Ok(wanted) => batch.push((order, wanted)),
-                Err(error @ (Error::Refused { .. } | Error::Precondition { .. } | Error::Invalid(_))) => {
+                Err(
+                    error
+                    @ (Error::Refused { .. } | Error::Precondition { .. } | Error::Invalid(_)),
+                ) => {
                     let why = error.to_string();
                     listener.tell(pass, order, Sent::Refused(why)).await?;
                 }
@@ -118,9 +131,14 @@ struct Announced {
     effect: Effect,
 }
 
-async fn send_batch(pass: &Pass<'_>, batch: Vec<(Order, Wanted)>, permits: &mut Permits) -> Result<Vec<(Order, Answer)>> {
+async fn send_batch(
+    pass: &Pass<'_>,
+    batch: Vec<(Order, Wanted)>,
+    permits: &mut Permits,
+) -> Result<Vec<(Order, Answer)>> {
     let began = Instant::now();
-    let lease = TimeDelta::from_std(pass.app.outbound.timeout() + SLACK).unwrap_or(TimeDelta::minutes(1));
+    let lease =
+        TimeDelta::from_std(pass.app.outbound.timeout() + SLACK).unwrap_or(TimeDelta::minutes(1));
     let (announced, mut results) = announce(pass, batch, pass.app.db.now() + lease).await?;
     let sends = announced.iter().map(|announced| {
         let mut permit = permits.split(1);
@@ -131,7 +149,14 @@ async fn send_batch(pass: &Pass<'_>, batch: Vec<(Order, Wanted)>, permits: &mut 
     let mut tx = pass.app.db.write(pass.scope()).await?;
     for (announced, answer) in announced.into_iter().zip(answers) {
         let (answer, stored) = read_answer(pass, &announced, answer, &mut fatal);
-        effects::settle(&mut tx, &announced.effect.name, announced.effect.sends, &stored.as_outcome(), pass.app.db.now()).await?;
+        effects::settle(
+            &mut tx,
+            &announced.effect.name,
+            announced.effect.sends,
+            &stored.as_outcome(),
+            pass.app.db.now(),
+        )
+        .await?;
         results.push((announced.order, answer));
     }
     tx.commit().await?;
@@ -146,20 +171,35 @@ async fn send_one(
 ) -> std::result::Result<Entry, ClockifyError> {
     if began.elapsed() > SLACK {
         let why = "this process stood still for too long".to_owned();
-        return Err(ClockifyError::Call(CallError::NotSent { why, retry_at: Some(pass.app.db.now()) }));
+        return Err(ClockifyError::Call(CallError::NotSent {
+            why,
+            retry_at: Some(pass.app.db.now()),
+        }));
     }
     let clockify = &pass.destination.clockify;
     let workspace = &pass.destination.account.workspace;
     let wanted = &announced.effect.payload;
     match &announced.order.replaces {
-        None => clockify.create_entry_with(permit, workspace, &wanted.to_new_entry()).await,
-        Some(old) => clockify.replace_entry_with(permit, &wanted.applied_to(old)).await,
+        None => {
+            clockify
+                .create_entry_with(permit, workspace, &wanted.to_new_entry())
+                .await
+        }
+        Some(old) => {
+            clockify
+                .replace_entry_with(permit, &wanted.applied_to(old))
+                .await
+        }
     }
 }
 
 /// Announces a batch in one transaction, which also makes sure that this worker still owns the run. What somebody else
 /// announced meanwhile comes back as open.
-async fn announce(pass: &Pass<'_>, batch: Vec<(Order, Wanted)>, answer_by: DateTime<Utc>) -> Result<(Vec<Announced>, Vec<(Order, Answer)>)> {
+async fn announce(
+    pass: &Pass<'_>,
+    batch: Vec<(Order, Wanted)>,
+    answer_by: DateTime<Utc>,
+) -> Result<(Vec<Announced>, Vec<(Order, Answer)>)> {
     let now = pass.app.db.now();
     let mut announced = Vec::with_capacity(batch.len());
     let mut taken = Vec::new();
@@ -167,7 +207,9 @@ async fn announce(pass: &Pass<'_>, batch: Vec<(Order, Wanted)>, answer_by: DateT
     if let Some(handle) = pass.handle
         && !runs::store::owns(&mut tx, &handle.run.name, handle.run.fence).await?
     {
-        return Err(Error::Conflict { what: handle.run.name.to_string() });
+        return Err(Error::Conflict {
+            what: handle.run.name.to_string(),
+        });
     }
     for (order, wanted) in batch {
         let hash = order.desired.hash();
@@ -179,8 +221,20 @@ async fn announce(pass: &Pass<'_>, batch: Vec<(Order, Wanted)>, answer_by: DateT
             run: pass.run_id(),
         };
         let effect = match &order.effect {
-            Some(effect) => effects::announce_again(&mut tx, effect, &draft, answer_by, now).await?,
-            None => effects::announce(&mut tx, &pass.sync.name.tenant, &pass.destination.account, &draft, answer_by, now).await?,
+            Some(effect) => {
+                effects::announce_again(&mut tx, effect, &draft, answer_by, now).await?
+            }
+            None => {
+                effects::announce(
+                    &mut tx,
+                    &pass.sync.name.tenant,
+                    &pass.destination.account,
+                    &draft,
+                    answer_by,
+                    now,
+                )
+                .await?
+            }
         };
         match effect {
             Some(effect) => announced.push(Announced { order, effect }),
@@ -205,7 +259,10 @@ impl Stored {
     fn as_outcome(&self) -> Outcome<'_> {
         Outcome {
             state: self.state,
-            entry: self.entry.as_ref().map(|(id, hash)| (id.as_str(), hash.as_str())),
+            entry: self
+                .entry
+                .as_ref()
+                .map(|(id, hash)| (id.as_str(), hash.as_str())),
             edited: false,
             adopted: false,
             answer_by: self.answer_by,
@@ -223,7 +280,13 @@ fn read_answer(
 ) -> (Answer, Stored) {
     let now = pass.app.db.now();
     let updates = announced.order.replaces.is_some();
-    let stored = |state, note: &str| Stored { state, entry: None, answer_by: None, stale: updates, note: note.to_owned() };
+    let stored = |state, note: &str| Stored {
+        state,
+        entry: None,
+        answer_by: None,
+        stale: updates,
+        note: note.to_owned(),
+    };
     // What the effect goes back to when nothing was done: an update leaves the entry that is there.
     let undone = |refused| match (updates, refused) {
         (true, _) => State::Done,
@@ -242,18 +305,28 @@ fn read_answer(
         Err(ClockifyError::Call(error @ CallError::Unanswered { .. })) => {
             // The sender lives and will not send again: only what is on its way may still arrive.
             let open = Sent::Open(now + pass.grace());
-            let kept = Stored { answer_by: Some(now), ..stored(State::Unknown, &error.to_string()) };
+            let kept = Stored {
+                answer_by: Some(now),
+                ..stored(State::Unknown, &error.to_string())
+            };
             (Answer::Told(open), kept)
         }
         Err(ClockifyError::Call(error)) => {
             let error = Error::from(error);
             let kept = stored(undone(false), &error.to_string());
-            let effect = Effect { state: kept.state, answer_by: None, ..announced.effect.clone() };
+            let effect = Effect {
+                state: kept.state,
+                answer_by: None,
+                ..announced.effect.clone()
+            };
             (Answer::NotSent(Box::new(effect), error), kept)
         }
-        Err(ClockifyError::Gone { entity: Entity::TimeEntry }) if updates => {
-            (Answer::Told(Sent::Deleted), stored(State::Tombstoned, "deleted by the user"))
-        }
+        Err(ClockifyError::Gone {
+            entity: Entity::TimeEntry,
+        }) if updates => (
+            Answer::Told(Sent::Deleted),
+            stored(State::Tombstoned, "deleted by the user"),
+        ),
         Err(error) => {
             let stops_the_run = matches!(error, ClockifyError::KeyWrong { .. });
             let error = Error::from(error);

@@ -9,7 +9,7 @@ use crate::{
         google::{self, GoogleError, scopes},
     },
     db::Scope,
-    tokens::{Provider, Scopes, Token, issue, provider, store, view},
+    tokens::{Provider, Scopes, Token, issue, memory, provider, store, view},
 };
 use chrono::TimeDelta;
 use url::Url;
@@ -63,7 +63,7 @@ pub(super) async fn find(app: &App, name: &TokenName) -> Result<Account> {
         // Where the secrets changed since, the account may have, too: then the next one who asks stores it.
         if store::put_account(&mut tx, &token, &account.id, label, app.db.now()).await? {
             tx.commit().await?;
-            app.tokens.forget(name);
+            memory::of(app).forget(name);
         }
     }
     Ok(account)

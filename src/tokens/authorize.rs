@@ -9,14 +9,14 @@ pub use redirect::Redirected;
 
 use crate::{
     app::App,
-    base::{Error, Result, Secret, TokenName, error::all_valid, Violation},
+    base::{Error, Result, Secret, TokenName, Violation, error::all_valid},
     connectors::google::{OAuthError, oauth},
     db::Scope,
     tokens::{
         EventKind, Kind, NEEDED_SCOPES, Provider, Scopes, Token, gather,
         given::check_scopes,
         grant::{Grant, seal_access},
-        provider, store,
+        memory, provider, store,
         update::changed_meanwhile,
     },
     vault::Place,
@@ -101,9 +101,10 @@ pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
         redirect_uri: begin.redirect_uri.clone(),
         scopes: scopes.to_string(),
         client_id: app.config.google.client_id.clone().unwrap_or_default(),
-        verifier_sealed: app
-            .keys
-            .seal(verifier_place(&name, &hash), consent.verifier.expose().as_bytes())?,
+        verifier_sealed: app.keys.seal(
+            verifier_place(&name, &hash),
+            consent.verifier.expose().as_bytes(),
+        )?,
         expires_at: now + OPEN_FOR,
     };
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
@@ -217,7 +218,7 @@ async fn store_grant(
         }
         store::add_event(&mut tx, name, EventKind::Authorized, &detail, now).await?;
         tx.commit().await?;
-        app.tokens.forget(name);
+        memory::of(app).forget(name);
         tracing::info!(token = %name, "a consent was completed");
         return Ok(token);
     }
@@ -266,7 +267,9 @@ fn no_refresh_token(name: &TokenName) -> Error {
 
 fn exchange_failed(cause: OAuthError, name: &TokenName) -> Error {
     match cause {
-        OAuthError::NeedsReauth { .. } => unknown(&format!("Google does not accept the code: {cause}")),
+        OAuthError::NeedsReauth { .. } => {
+            unknown(&format!("Google does not accept the code: {cause}"))
+        }
         OAuthError::ClientWrong { .. } => Error::precondition(
             "CLIENT_REJECTED",
             format!("{name} cannot be connected: {cause}"),

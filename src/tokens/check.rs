@@ -28,7 +28,8 @@ pub async fn check(app: &App, name: &TokenName) -> Result<Health> {
     let works = match account::find(app, name).await {
         Ok(_) => true,
         Err(
-            error @ (Error::NeedsReauth { .. } | Error::Precondition { .. } | Error::Refused { .. }),
+            error
+            @ (Error::NeedsReauth { .. } | Error::Precondition { .. } | Error::Refused { .. }),
         ) => {
             problems.push(error.to_string());
             false

@@ -12,7 +12,8 @@ use crate::{
 };
 
 /// What an OAuth token without a grant says of itself.
-const NO_CONSENT: &str = "nobody has given their consent yet; connect the account (`syncline token login google`)";
+const NO_CONSENT: &str =
+    "nobody has given their consent yet; connect the account (`syncline token login google`)";
 
 /// A token to be made.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use crate::{
     base::{Result, TokenName},
     db::Scope,
     tokens::{
-        EventKind, store,
+        EventKind, memory, store,
         update::{changed_meanwhile, check_etag},
     },
 };
@@ -21,9 +21,16 @@ pub async fn delete(app: &App, name: &TokenName, etag: &str) -> Result<()> {
     if !store::delete(&mut tx, name, token.version).await? {
         return Err(changed_meanwhile(name));
     }
-    store::add_event(&mut tx, name, EventKind::Deleted, "forgotten; not revoked at the provider", now).await?;
+    store::add_event(
+        &mut tx,
+        name,
+        EventKind::Deleted,
+        "forgotten; not revoked at the provider",
+        now,
+    )
+    .await?;
     tx.commit().await?;
-    app.tokens.forget(name);
+    memory::of(app).forget(name);
     tracing::info!(token = %name, "a token was deleted");
     Ok(())
 }

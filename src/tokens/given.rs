@@ -87,7 +87,9 @@ impl Given {
             return Err(Error::invalid(
                 self.field(),
                 match provider {
-                    Provider::Google => "a Google token is an OAuth grant, not a key: give oauth_grant or token_json",
+                    Provider::Google => {
+                        "a Google token is an OAuth grant, not a key: give oauth_grant or token_json"
+                    }
                     Provider::Clockify => "a Clockify token is a key: give api_key",
                 },
             ));
@@ -121,14 +123,27 @@ impl OauthGrant {
     pub(super) fn check(&self, app: &App, field: &str) -> Result<Checked> {
         let mut wrong = Vec::new();
         let at = |part: &str| format!("{field}.{part}");
-        secret(&mut wrong, &at("refresh_token"), &self.refresh_token, LONGEST_SECRET);
+        secret(
+            &mut wrong,
+            &at("refresh_token"),
+            &self.refresh_token,
+            LONGEST_SECRET,
+        );
         if let Some(access) = &self.access_token {
             secret(&mut wrong, &at("access_token"), access, LONGEST_ACCESS);
         }
         if let Some(client_secret) = &self.client_secret {
-            secret(&mut wrong, &at("client_secret"), client_secret, LONGEST_SECRET);
+            secret(
+                &mut wrong,
+                &at("client_secret"),
+                client_secret,
+                LONGEST_SECRET,
+            );
         }
-        let client_id = self.client_id.as_ref().or(app.config.google.client_id.as_ref());
+        let client_id = self
+            .client_id
+            .as_ref()
+            .or(app.config.google.client_id.as_ref());
         match client_id {
             None => wrong.push(Violation::new(
                 at("client_id"),
@@ -182,12 +197,14 @@ impl Checked {
 
 /// Checks a display name: one line, not too long.
 pub(super) fn check_display_name(wrong: &mut Vec<Violation>, text: &str) {
-    let fine =
-        text.chars().count() <= LONGEST_DISPLAY_NAME && !text.chars().any(char::is_control);
+    let fine = text.chars().count() <= LONGEST_DISPLAY_NAME && !text.chars().any(char::is_control);
     if !fine {
         wrong.push(Violation::new(
             "token.display_name",
-            format!("expected one line of at most {LONGEST_DISPLAY_NAME} characters, got {}", shown(text)),
+            format!(
+                "expected one line of at most {LONGEST_DISPLAY_NAME} characters, got {}",
+                shown(text)
+            ),
         ));
     }
 }
@@ -209,7 +226,10 @@ pub(super) fn check_budget(wrong: &mut Vec<Violation>, text: &str) {
 pub(super) fn check_scopes(scopes: &[String]) -> std::result::Result<(), String> {
     let odd = |scope: &&String| scope.len() > LONGEST_SCOPE || !is_visible(scope);
     if scopes.len() > MOST_SCOPES {
-        Err(format!("expected at most {MOST_SCOPES}, got {}", scopes.len()))
+        Err(format!(
+            "expected at most {MOST_SCOPES}, got {}",
+            scopes.len()
+        ))
     } else if let Some(scope) = scopes.iter().find(odd) {
         Err(format!(
             "expected printable characters without spaces, at most {LONGEST_SCOPE}, got {}",

@@ -44,7 +44,9 @@ impl Grant {
                 client_secret,
             } => Text::Oauth {
                 refresh_token: refresh_token.expose().to_owned(),
-                client_secret: client_secret.as_ref().map(|secret| secret.expose().to_owned()),
+                client_secret: client_secret
+                    .as_ref()
+                    .map(|secret| secret.expose().to_owned()),
             },
         };
         let json = serde_json::to_vec(&text).map(Zeroizing::new);
@@ -60,7 +62,8 @@ impl Grant {
         let name = token.name();
         let plain = open(keys, &name, place(&name, GRANT), sealed)?;
         // The cause is left out: it could quote what was read.
-        let text = serde_json::from_slice(&plain).map_err(|_| damaged(&name, &OpenError::Damaged))?;
+        let text =
+            serde_json::from_slice(&plain).map_err(|_| damaged(&name, &OpenError::Damaged))?;
         Ok(Some(match text {
             Text::ApiKey(key) => Self::ApiKey(key.into()),
             Text::Oauth {
@@ -110,7 +113,8 @@ fn open(
     place: Place<'_>,
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>> {
-    keys.open(place, sealed).map_err(|cause| damaged(name, &cause))
+    keys.open(place, sealed)
+        .map_err(|cause| damaged(name, &cause))
 }
 
 fn damaged(name: &TokenName, cause: &OpenError) -> Error {

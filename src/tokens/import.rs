@@ -81,7 +81,11 @@ fn object(text: &str) -> Result<Fields, String> {
         if cause.is_eof() {
             "it is cut off: the JSON ends too early".to_owned()
         } else {
-            format!("it is no JSON: line {}, column {}", cause.line(), cause.column())
+            format!(
+                "it is no JSON: line {}, column {}",
+                cause.line(),
+                cause.column()
+            )
         }
     })?;
     match value {
@@ -98,7 +102,17 @@ fn object(text: &str) -> Result<Fields, String> {
 /// expiry, type, scope, and two times.
 fn psql_row(text: &str) -> Option<Fields> {
     let cells: Vec<&str> = text.split('|').map(str::trim).collect();
-    let [_id, provider, access, refresh, expires_at, _token_type, scope, ..] = cells.as_slice() else {
+    let [
+        _id,
+        provider,
+        access,
+        refresh,
+        expires_at,
+        _token_type,
+        scope,
+        ..,
+    ] = cells.as_slice()
+    else {
         return None;
     };
     if text.contains(['{', '\n']) || !provider.chars().all(|c| c.is_ascii_alphanumeric()) {
@@ -131,7 +145,11 @@ fn grant(fields: &Fields, token_url: &str) -> Result<OauthGrant, String> {
     };
     let access_expires_at = expiry(fields);
     let grant_expires_at = access_expires_at
-        .zip(fields.get("refresh_token_expires_in").and_then(Value::as_i64))
+        .zip(
+            fields
+                .get("refresh_token_expires_in")
+                .and_then(Value::as_i64),
+        )
         .and_then(|(end, seconds)| {
             (end - ACCESS_LIFETIME).checked_add_signed(TimeDelta::try_seconds(seconds)?)
         });
@@ -169,7 +187,9 @@ fn refuse_other_files(fields: &Fields, token_url: &str) -> Result<(), String> {
         None | Some(Value::Null) => true,
         Some(value) => value.as_str().is_some_and(accepted),
     };
-    let named_google = is_google("provider", &|provider| provider.eq_ignore_ascii_case("google"));
+    let named_google = is_google("provider", &|provider| {
+        provider.eq_ignore_ascii_case("google")
+    });
     let from_google = is_google("token_uri", &|uri| {
         uri == token_url || GOOGLE_TOKEN_URLS.contains(&uri)
     });

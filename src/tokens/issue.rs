@@ -7,7 +7,7 @@ use crate::{
     tokens::{
         EventKind, Kind, Scopes, Token,
         grant::{Grant, open_access},
-        memory::Warm,
+        memory::{self, Warm},
         refresh::{self, Want},
         store, view,
     },
@@ -43,54 +43,51 @@ pub async fn issue(
     min_validity: TimeDelta,
     required: &[String],
     caller: &str,
-) -> Result<Issued> {
+) -> Result<Arc<Issued>> {
     if !(TimeDelta::zero()..=LONGEST_VALIDITY).contains(&min_validity) {
         return Err(Error::invalid(
             "min_validity",
             format!("expected 0s to {}s", LONGEST_VALIDITY.num_seconds()),
         ));
     }
-    let warm = match app.tokens.recall(app, name).await? {
+    let warm = match memory::of(app).recall(app, name).await? {
         Some(warm) if warm.is_good_for(min_validity, app.db.now()) => warm,
-        _ => Arc::new(read(app, name, min_validity).await?),
+        _ => read(app, name, min_validity).await?,
     };
     let required: Vec<&str> = required.iter().map(String::as_str).collect();
-    let missing = warm.scopes.missing(&required);
+    let missing = warm.issued.scopes.missing(&required);
     if !missing.is_empty() {
         return Err(Error::precondition(
             "SCOPE_MISSING",
-            format!("{name} was not granted {}; connect the account again and leave every box ticked", missing.join(" ")),
+            format!(
+                "{name} was not granted {}; connect the account again and leave every box ticked",
+                missing.join(" ")
+            ),
         ));
     }
-    app.tokens.reads().count(name, caller, app.db.now());
-    Ok(Issued {
-        secret: warm.secret.clone(),
-        kind: match warm.expires_at {
-            Some(_) => Kind::OAuth,
-            None => Kind::ApiKey,
-        },
-        expires_at: warm.expires_at,
-        scopes: warm.scopes.clone(),
-    })
+    memory::of(app).reads().count(name, caller, app.db.now());
+    Ok(Arc::clone(&warm.issued))
 }
 
 /// The secret that other rooms send to the provider: good for at least `min_validity`.
 pub async fn credential(app: &App, name: &TokenName, min_validity: TimeDelta) -> Result<Secret> {
-    Ok(issue(app, name, min_validity, &[], OURSELVES).await?.secret)
+    let issued = issue(app, name, min_validity, &[], OURSELVES).await?;
+    Ok(issued.secret.clone())
 }
 
 /// The provider answered 401 to `used`: gives the credential to try once more with. Where somebody has replaced it
 /// already, that is the current one; else an OAuth token is refreshed, and a key is marked as one that a person has to
 /// replace.
 pub async fn rejected(app: &App, name: &TokenName, used: &Secret) -> Result<Secret> {
-    app.tokens.forget(name);
+    memory::of(app).forget(name);
     let token = view::get(app, name).await?;
     token.check_usable()?;
     match token.kind {
         Kind::OAuth if open_access(app, &token)?.as_ref() == Some(used) => {
             let want = Want::NewerThan(token.grant_version);
             let token = refresh::renew(app, name, want).await?;
-            Ok(remember(app, &token, Instant::now())?.secret)
+            let warm = remember(app, &token, Instant::now())?;
+            Ok(warm.issued.secret.clone())
         }
         Kind::ApiKey if key(app, &token)? == *used => Err(reject_key(app, &token).await?),
         _ => credential(app, name, TimeDelta::zero()).await,
@@ -100,7 +97,10 @@ pub async fn rejected(app: &App, name: &TokenName, used: &Secret) -> Result<Secr
 async fn reject_key(app: &App, token: &Token) -> Result<Error> {
     let now = app.db.now();
     let name = token.name();
-    let reason = format!("{} does not accept the key; give a new one", token.provider.label());
+    let reason = format!(
+        "{} does not accept the key; give a new one",
+        token.provider.label()
+    );
     let mut tx = app.db.write(Scope::Tenant(token.tenant_id.clone())).await?;
     if store::give_up(&mut tx, token, &reason, now).await? {
         store::add_event(&mut tx, &name, EventKind::NeedsReauth, &reason, now).await?;
@@ -115,13 +115,14 @@ async fn reject_key(app: &App, token: &Token) -> Result<Error> {
 
 impl Warm {
     fn is_good_for(&self, validity: TimeDelta, now: DateTime<Utc>) -> bool {
-        self.expires_at
+        self.issued
+            .expires_at
             .is_none_or(|end| end - now >= validity.max(self.margin) && end > now)
     }
 }
 
 /// From the row, refreshed where it is about to end.
-async fn read(app: &App, name: &TokenName, min_validity: TimeDelta) -> Result<Warm> {
+async fn read(app: &App, name: &TokenName, min_validity: TimeDelta) -> Result<Arc<Warm>> {
     let read_at = Instant::now();
     let token = view::get(app, name).await?;
     token.check_usable()?;
@@ -154,7 +155,7 @@ async fn read(app: &App, name: &TokenName, min_validity: TimeDelta) -> Result<Wa
     }
 }
 
-fn remember(app: &App, token: &Token, read_at: Instant) -> Result<Warm> {
+fn remember(app: &App, token: &Token, read_at: Instant) -> Result<Arc<Warm>> {
     let name = token.name();
     let (secret, expires_at) = match token.kind {
         Kind::ApiKey => (key(app, token)?, None),
@@ -164,14 +165,17 @@ fn remember(app: &App, token: &Token, read_at: Instant) -> Result<Warm> {
             (access, token.access_expires_at)
         }
     };
-    let warm = Warm {
-        secret,
-        expires_at,
+    let warm = Arc::new(Warm {
+        issued: Arc::new(Issued {
+            secret,
+            kind: token.kind,
+            expires_at,
+            scopes: token.scopes.clone(),
+        }),
         margin: token.margin(),
-        scopes: token.scopes.clone(),
         version: token.version,
-    };
-    app.tokens.remember(&name, warm.clone(), read_at);
+    });
+    memory::of(app).remember(&name, Arc::clone(&warm), read_at);
     Ok(warm)
 }
 

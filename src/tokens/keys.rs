@@ -19,7 +19,9 @@ const LARGEST_BATCH: i64 = 1000;
 /// Opens the keys that the settings name, and makes a key file on the first start. KEY_MISSING when the database, which
 /// must be migrated, holds secrets that they do not open: no new key is made then.
 pub async fn open_keyring(config: &Config, db: &Db) -> Result<Keyring> {
-    let mut tx = db.read(Scope::System("keys seal the tokens of all tenants")).await?;
+    let mut tx = db
+        .read(Scope::System("keys seal the tokens of all tenants"))
+        .await?;
     let needed = store::sealed_key_ids(&mut tx).await?;
     drop(tx);
     let keys = match &config.key {

@@ -5,14 +5,13 @@
 
 use crate::{
     app::App,
-    base::{Result, Secret, TokenName},
+    base::{Result, TokenName},
     db::Scope,
-    tokens::{Scopes, reads::Reads, store},
+    tokens::{Issued, reads::Reads, store},
 };
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use std::{
     collections::HashMap,
-    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -31,23 +30,18 @@ const STALE_AFTER: Duration = Duration::from_millis(800);
 const MOST: usize = 10_000;
 
 /// A credential that may be used now.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Warm {
-    pub secret: Secret,
-    /// `None`: a key, which does not end.
-    pub expires_at: Option<DateTime<Utc>>,
+    pub issued: Arc<Issued>,
     /// Renewed so long before its end.
     pub margin: TimeDelta,
-    pub scopes: Scopes,
+    /// Of the row that it was read from.
     pub version: i64,
 }
 
-/// What this process remembers; cheap to clone.
-#[derive(Clone, Default)]
-pub struct Memory(Arc<Shared>);
-
+/// What this process remembers of tokens.
 #[derive(Default)]
-struct Shared {
+pub(super) struct Memory {
     warm: RwLock<HashMap<TokenName, Arc<Entry>>>,
     refreshing: Mutex<HashMap<TokenName, Arc<tokio::sync::Mutex<()>>>>,
     refreshes: TaskTracker,
@@ -55,18 +49,31 @@ struct Shared {
 }
 
 struct Entry {
-    warm: Warm,
+    warm: Arc<Warm>,
     begun: Instant,
     /// When the row was read last, in milliseconds since `begun`.
     checked: AtomicU64,
     checking: tokio::sync::Mutex<()>,
 }
 
+/// What the process of `app` remembers.
+pub(super) fn of(app: &App) -> Arc<Memory> {
+    app.memory.of()
+}
+
+/// Waits until no refresh is under way, so that a process that ends leaves no outcome unknown.
+pub async fn settled(app: &App) {
+    let memory = of(app);
+    memory.refreshes.close();
+    memory.refreshes.wait().await;
+    memory.refreshes.reopen();
+}
+
 impl Memory {
     /// The token as it is remembered, if the row has not changed since.
     pub(super) async fn recall(&self, app: &App, name: &TokenName) -> Result<Option<Arc<Warm>>> {
         let entry = {
-            let warm = self.0.warm.read().unwrap_or_else(PoisonError::into_inner);
+            let warm = self.warm.read().unwrap_or_else(PoisonError::into_inner);
             warm.get(name).cloned()
         };
         let Some(entry) = entry else {
@@ -76,7 +83,7 @@ impl Memory {
             self.forget(name);
             return Ok(None);
         }
-        Ok(Some(Arc::new(entry.warm.clone())))
+        Ok(Some(Arc::clone(&entry.warm)))
     }
 
     /// Compares a remembered token with its row: one caller does, the others go on with what they have as long as that
@@ -101,14 +108,14 @@ impl Memory {
     }
 
     /// Remembers what was just read from the row.
-    pub(super) fn remember(&self, name: &TokenName, warm: Warm, read_at: Instant) {
+    pub(super) fn remember(&self, name: &TokenName, warm: Arc<Warm>, read_at: Instant) {
         let entry = Entry {
             warm,
             begun: read_at,
             checked: AtomicU64::new(0),
             checking: tokio::sync::Mutex::default(),
         };
-        let mut all = self.0.warm.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.warm.write().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MOST {
             all.clear();
         }
@@ -117,13 +124,13 @@ impl Memory {
 
     /// Forgets a token that was changed.
     pub(super) fn forget(&self, name: &TokenName) {
-        let mut all = self.0.warm.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.warm.write().unwrap_or_else(PoisonError::into_inner);
         all.remove(name);
     }
 
     /// What callers of this process take turns with when they refresh a token.
     pub(super) fn turn(&self, name: &TokenName) -> Arc<tokio::sync::Mutex<()>> {
-        let mut all = lock(&self.0.refreshing);
+        let mut all = lock(&self.refreshing);
         if all.len() >= MOST {
             all.retain(|_, turn| Arc::strong_count(turn) > 1);
         }
@@ -132,19 +139,12 @@ impl Memory {
 
     /// Where refreshes run, so that one goes on when its caller went away.
     pub(super) fn refreshes(&self) -> &TaskTracker {
-        &self.0.refreshes
+        &self.refreshes
     }
 
     /// The counters.
     pub(super) fn reads(&self) -> &Reads {
-        &self.0.reads
-    }
-
-    /// Waits until no refresh is under way, so that a process that ends leaves no outcome unknown.
-    pub async fn settled(&self) {
-        self.0.refreshes.close();
-        self.0.refreshes.wait().await;
-        self.0.refreshes.reopen();
+        &self.reads
     }
 }
 
@@ -161,10 +161,4 @@ fn millis(duration: Duration) -> u64 {
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl fmt::Debug for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Memory")
-    }
 }

@@ -73,7 +73,11 @@ pub(super) fn client_of(app: &App, token: &Token, secret: Option<Secret>) -> Res
 
 /// A client for what needs no client at all: whoever has a token may give it back.
 pub(super) fn any_client(app: &App) -> Result<OAuth> {
-    oauth(app, app.config.google.client_id.as_deref().unwrap_or_default(), None)
+    oauth(
+        app,
+        app.config.google.client_id.as_deref().unwrap_or_default(),
+        None,
+    )
 }
 
 fn oauth(app: &App, id: &str, secret: Option<Secret>) -> Result<OAuth> {

@@ -4,7 +4,10 @@ use crate::{
     app::App,
     base::{Result, TokenName},
     db::Scope,
-    tokens::{memory::lock, store},
+    tokens::{
+        memory::{self, lock},
+        store,
+    },
 };
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use std::{collections::HashMap, mem, sync::Mutex, time::Duration};
@@ -63,9 +66,9 @@ impl Count {
 /// Writes down what was counted so far. What cannot be written is kept for the next time.
 pub async fn flush_reads(app: &App) -> Result<()> {
     let mut first_error = Ok(());
-    for (name, counts) in app.tokens.reads().take() {
+    for (name, counts) in memory::of(app).reads().take() {
         if let Err(error) = write(app, &name, &counts).await {
-            app.tokens.reads().put_back(name, counts);
+            memory::of(app).reads().put_back(name, counts);
             first_error = first_error.and(Err(error));
         }
     }
@@ -88,7 +91,7 @@ pub async fn keep_books(app: App, stop: CancellationToken) {
             () = tokio::time::sleep(EVERY) => false,
         };
         if stopping {
-            app.tokens.settled().await;
+            memory::settled(&app).await;
         }
         if let Err(error) = flush_reads(&app).await {
             tracing::warn!(error = %error, "reads of tokens cannot be written down");

@@ -15,16 +15,10 @@
 
 use crate::{
     app::App,
-    base::{Error, Result, TokenName},
+    base::{Error, Result, Secret, TokenName},
     connectors::google::{OAuthError, oauth},
     db::Scope,
-    tokens::{
-        Token,
-        grant::Grant,
-        provider,
-        settle::{self, Settled},
-        store, view,
-    },
+    tokens::{Token, grant::Grant, memory, provider, settle, store, view},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::{Duration, Instant};
@@ -76,12 +70,12 @@ pub async fn refresh(app: &App, name: &TokenName) -> Result<Token> {
 /// The token, renewed unless it meets `want` by then. Callers of one process take turns, and each looks first whether the
 /// one before brought what it wants. The refresh itself goes on when the caller goes away.
 pub(super) async fn renew(app: &App, name: &TokenName, want: Want) -> Result<Token> {
-    let turn = app.tokens.turn(name).lock_owned().await;
+    let turn = memory::of(app).turn(name).lock_owned().await;
     let (app, name) = (app.clone(), name.clone());
-    let task = app.tokens.refreshes().clone().spawn(async move {
+    let task = memory::of(&app).refreshes().clone().spawn(async move {
         let _turn = turn;
         let token = one_at_a_time(&app, &name, want).await;
-        app.tokens.forget(&name);
+        memory::of(&app).forget(&name);
         token
     });
     task.await
@@ -125,7 +119,11 @@ async fn attempt(app: &App, token: &Token, want: Want) -> Result<Option<Token>> 
     {
         return Err(Error::Unavailable {
             reason: "PROVIDER_UNAVAILABLE",
-            what: format!("{} gives no access token for {} just now", token.provider.label(), token.name()),
+            what: format!(
+                "{} gives no access token for {} just now",
+                token.provider.label(),
+                token.name()
+            ),
             retry_at: Some(retry_at),
         });
     }
@@ -135,7 +133,9 @@ async fn attempt(app: &App, token: &Token, want: Want) -> Result<Option<Token>> 
         client_secret,
     }) = Grant::open(&app.keys, token)?
     else {
-        return Err(Error::internal("an active OAuth token has no refresh token"));
+        return Err(Error::internal(
+            "an active OAuth token has no refresh token",
+        ));
     };
     let client = provider::client_of(app, token, client_secret.clone())?;
 
@@ -158,10 +158,7 @@ async fn attempt(app: &App, token: &Token, want: Want) -> Result<Option<Token>> 
             why: "google.token.refresh: no answer in time".to_owned(),
         })
     });
-    match settle::settle(app, &sent, answer).await? {
-        Settled::Renewed(token) => Ok(Some(token)),
-        Settled::Overtaken => Ok(None),
-    }
+    settle::settle(app, &sent, answer).await
 }
 
 /// A refresh that was sent.
@@ -173,13 +170,15 @@ pub(super) struct Sent {
     /// Whether a refresher before us died between sending and hearing.
     pub after_a_death: bool,
     /// The client's secret that came with the grant; kept when the refresh token is rotated.
-    pub client_secret: Option<crate::base::Secret>,
+    pub client_secret: Option<Secret>,
 }
 
 impl Sent {
     /// Whether the outcome of an earlier attempt is unknown, so that the refresh token may have been used up by it.
     pub fn after_unknown(&self) -> bool {
-        self.leased.refresh_sent_at.is_some_and(|first| first < self.at)
+        self.leased
+            .refresh_sent_at
+            .is_some_and(|first| first < self.at)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     base::{Error, Result, TokenName},
     connectors::google::OAuthError,
     db::Scope,
-    tokens::{EventKind, State, Token, grant::Grant, provider, store, view},
+    tokens::{EventKind, State, Token, grant::Grant, memory, provider, store, view},
 };
 
 /// Revokes the grant at the provider, then forgets the secrets; the row stays. When the provider does not answer, nothing
@@ -36,7 +36,7 @@ pub async fn revoke(app: &App, name: &TokenName) -> Result<Token> {
         .ok_or_else(|| name.not_found())?;
     store::add_event(&mut tx, name, EventKind::Revoked, reason, now).await?;
     tx.commit().await?;
-    app.tokens.forget(name);
+    memory::of(app).forget(name);
     tracing::info!(token = %name, "a token was revoked");
     Ok(token)
 }

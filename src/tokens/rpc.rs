@@ -81,7 +81,10 @@ impl TokenService for Service {
         .await?;
         let now = self.0.db.now();
         Ok(Response::new(v1::ListTokensResponse {
-            tokens: tokens.into_iter().map(|token| token.into_proto(now)).collect(),
+            tokens: tokens
+                .into_iter()
+                .map(|token| token.into_proto(now))
+                .collect(),
             next_page_token,
         }))
     }

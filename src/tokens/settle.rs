@@ -24,16 +24,9 @@ const STORE_AGAIN: Duration = Duration::from_millis(250);
 /// The first wait after a failure, and the longest; each further failure doubles it.
 const BACKOFF: (TimeDelta, TimeDelta) = (TimeDelta::seconds(1), TimeDelta::minutes(5));
 
-/// What came of an attempt.
-pub(super) enum Settled {
-    /// The row holds the new access token.
-    Renewed(Token),
-    /// Somebody else changed the row meanwhile, so the answer does not count: look again.
-    Overtaken,
-}
-
-/// Writes down what came of a refresh; errors are those that the caller may hear.
-pub(super) async fn settle(app: &App, sent: &Sent, answer: Answer) -> Result<Settled> {
+/// Writes down what came of a refresh: the row with its new access token, or an error that the caller may hear. `None`
+/// when somebody else changed the row meanwhile, so that the answer does not count: look again.
+pub(super) async fn settle(app: &App, sent: &Sent, answer: Answer) -> Result<Option<Token>> {
     match answer {
         Ok(grant) => renewed(app, sent, grant).await,
         Err(OAuthError::NeedsReauth { .. }) => given_up(app, sent, answer).await,
@@ -41,7 +34,7 @@ pub(super) async fn settle(app: &App, sent: &Sent, answer: Answer) -> Result<Set
     }
 }
 
-async fn renewed(app: &App, sent: &Sent, grant: oauth::Grant) -> Result<Settled> {
+async fn renewed(app: &App, sent: &Sent, grant: oauth::Grant) -> Result<Option<Token>> {
     let name = sent.leased.name();
     let after = |duration: Duration| {
         TimeDelta::from_std(duration)
@@ -83,7 +76,7 @@ async fn store_renewed(
     sent: &Sent,
     name: &TokenName,
     renewed: &store::Renewed,
-) -> Result<Settled> {
+) -> Result<Option<Token>> {
     let now = app.db.now();
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
     if let Some(token) = store::renew(&mut tx, &sent.leased, renewed, now).await? {
@@ -95,24 +88,24 @@ async fn store_renewed(
         store::add_event(&mut tx, name, EventKind::Refreshed, &detail, now).await?;
         tx.commit().await?;
         tracing::info!(token = %name, "a token was refreshed");
-        return Ok(Settled::Renewed(token));
+        return Ok(Some(token));
     }
     // A commit whose confirmation got lost looks like this, too: then the row is ours.
     let Some(current) = store::get(&mut tx, name).await? else {
         return Err(name.not_found());
     };
     if current.access_sealed.as_deref() == Some(renewed.access_sealed.as_slice()) {
-        return Ok(Settled::Renewed(current));
+        return Ok(Some(current));
     }
     store::release(&mut tx, &sent.leased).await?;
     let detail = "an answer came too late and was dropped: the credential had changed meanwhile";
     store::add_event(&mut tx, name, EventKind::RefreshFailed, detail, now).await?;
     tx.commit().await?;
     tracing::warn!(token = %name, "a late answer to a refresh was dropped");
-    Ok(Settled::Overtaken)
+    Ok(None)
 }
 
-async fn given_up(app: &App, sent: &Sent, answer: Answer) -> Result<Settled> {
+async fn given_up(app: &App, sent: &Sent, answer: Answer) -> Result<Option<Token>> {
     let Err(refusal) = answer else {
         return Err(Error::internal("a grant is no reason to give up"));
     };
@@ -130,18 +123,18 @@ async fn given_up(app: &App, sent: &Sent, answer: Answer) -> Result<Settled> {
         let detail = format!("a refusal came too late to count: {refusal}");
         store::add_event(&mut tx, &name, EventKind::RefreshFailed, &detail, now).await?;
         tx.commit().await?;
-        return Ok(Settled::Overtaken);
+        return Ok(None);
     }
     store::add_event(&mut tx, &name, EventKind::NeedsReauth, &reason, now).await?;
     tx.commit().await?;
     tracing::warn!(token = %name, "a token needs a new consent");
     view::get(app, &name).await?.check_usable()?;
     // A new consent came in between.
-    Ok(Settled::Overtaken)
+    Ok(None)
 }
 
 /// Nothing was gained and nothing is known to be lost: the state stays, and everybody waits a while.
-async fn put_off(app: &App, sent: &Sent, error: OAuthError) -> Result<Settled> {
+async fn put_off(app: &App, sent: &Sent, error: OAuthError) -> Result<Option<Token>> {
     let now = app.db.now();
     let leased = &sent.leased;
     let name = leased.name();
@@ -159,7 +152,7 @@ async fn put_off(app: &App, sent: &Sent, error: OAuthError) -> Result<Settled> {
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
     let lease_until = sent.after_a_death.then_some(now);
     if !store::put_off(&mut tx, leased, unknown_since, lease_until, retry_at).await? {
-        return Ok(Settled::Overtaken);
+        return Ok(None);
     }
     store::add_event(&mut tx, &name, kind, &error.to_string(), now).await?;
     tx.commit().await?;
@@ -170,9 +163,10 @@ async fn put_off(app: &App, sent: &Sent, error: OAuthError) -> Result<Settled> {
 /// What the caller hears of it.
 fn heard(error: OAuthError, name: &TokenName, retry_at: DateTime<Utc>) -> Error {
     match error {
-        OAuthError::ClientWrong { .. } => {
-            Error::precondition("CLIENT_REJECTED", format!("{name} cannot be refreshed: {error}"))
-        }
+        OAuthError::ClientWrong { .. } => Error::precondition(
+            "CLIENT_REJECTED",
+            format!("{name} cannot be refreshed: {error}"),
+        ),
         error => Error::Unavailable {
             reason: "PROVIDER_UNAVAILABLE",
             what: format!("{name} cannot be refreshed just now: {error}"),

@@ -351,8 +351,7 @@ pub(super) async fn revoke(
 
 /// Removes a token, if `version` is still the current one; returns whether it was. TOKEN_IN_USE while a sync uses it.
 pub(super) async fn delete(tx: &mut Tx, name: &TokenName, version: i64) -> Result<bool> {
-    const SQL: &str =
-        "DELETE FROM tokens WHERE tenant_id = $1 AND token_id = $2 AND version = $3";
+    const SQL: &str = "DELETE FROM tokens WHERE tenant_id = $1 AND token_id = $2 AND version = $3";
     let (tenant, id) = (name.tenant.as_str(), name.id.as_str());
     // Not by the macro: the complaint about the foreign key has to be told apart before it becomes an error of ours.
     let done = match &mut tx.0 {
@@ -377,7 +376,9 @@ pub(super) async fn delete(tx: &mut Tx, name: &TokenName, version: i64) -> Resul
         db::on_constraint(cause, &["syncs_", "FOREIGN KEY"], || {
             Error::precondition(
                 "TOKEN_IN_USE",
-                format!("{name} is used by a sync; delete the sync first, or give it another token"),
+                format!(
+                    "{name} is used by a sync; delete the sync first, or give it another token"
+                ),
             )
         })
     })?;

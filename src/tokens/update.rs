@@ -7,7 +7,7 @@ use crate::{
     tokens::{
         EventKind, Given, Token, gather,
         given::{check_budget, check_display_name},
-        store,
+        memory, store,
     },
 };
 
@@ -77,7 +77,7 @@ pub async fn update(app: &App, update: Update) -> Result<Token> {
             .ok_or_else(|| name.not_found())?;
         store::add_event(&mut tx, &name, EventKind::Updated, change.detail(), now).await?;
         tx.commit().await?;
-        app.tokens.forget(&name);
+        memory::of(app).forget(&name);
         return Ok(token);
     }
     Err(changed_meanwhile(&name))

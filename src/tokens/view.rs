@@ -42,12 +42,16 @@ pub async fn events(
     page_size: i32,
     page_token: &str,
 ) -> Result<(Vec<Event>, String)> {
-    let page = Page::parse(page_size, page_token, &["token events", &parent.to_string()])?;
+    let page = Page::parse(
+        page_size,
+        page_token,
+        &["token events", &parent.to_string()],
+    )?;
     let before = match &page.after {
         None => Uuid::max(),
-        Some(text) => text
-            .parse()
-            .map_err(|_| Error::invalid("page_token", "expected next_page_token of the page before"))?,
+        Some(text) => text.parse().map_err(|_| {
+            Error::invalid("page_token", "expected next_page_token of the page before")
+        })?,
     };
     let mut tx = app.db.read(Scope::Tenant(parent.tenant.clone())).await?;
     let mut events = store::events(&mut tx, parent, before, page.limit()).await?;

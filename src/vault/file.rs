@@ -70,7 +70,10 @@ impl KeyFile {
         let keys: Result<Vec<_>> = key_lines(text)
             .enumerate()
             .map(|(index, line)| {
-                Key::parse(line, &format!("number {} in the key file {self}", index + 1))
+                Key::parse(
+                    line,
+                    &format!("number {} in the key file {self}", index + 1),
+                )
             })
             .collect();
         let keys = keys?;
@@ -81,7 +84,8 @@ impl KeyFile {
     }
 
     fn text(&self) -> Result<Option<Zeroizing<String>>> {
-        let failed = |cause: io::Error| unreadable(format!("the key file {self} cannot be read: {cause}"));
+        let failed =
+            |cause: io::Error| unreadable(format!("the key file {self} cannot be read: {cause}"));
         let mut file = match File::open(&self.0) {
             Ok(file) => file,
             Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
@@ -89,7 +93,9 @@ impl KeyFile {
         };
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
-            return Err(unreadable(format!("{self} is not a plain file, so it cannot be the key file")));
+            return Err(unreadable(format!(
+                "{self} is not a plain file, so it cannot be the key file"
+            )));
         }
         if metadata.mode() & 0o077 != 0 {
             return Err(Error::precondition(
@@ -98,7 +104,9 @@ impl KeyFile {
             ));
         }
         if metadata.len() > LARGEST {
-            return Err(unreadable(format!("the key file {self} is too large to be one")));
+            return Err(unreadable(format!(
+                "the key file {self} is too large to be one"
+            )));
         }
         let length = usize::try_from(metadata.len()).unwrap_or_default();
         let mut text = Zeroizing::new(String::with_capacity(length));
@@ -108,7 +116,9 @@ impl KeyFile {
 
     /// Writes the whole file beside its place and moves it there, so that nobody ever reads half of it.
     fn publish(&self, parts: &[&str]) -> Result<()> {
-        let beside = self.0.with_extension(format!("new-{}", uuid::Uuid::new_v4()));
+        let beside = self
+            .0
+            .with_extension(format!("new-{}", uuid::Uuid::new_v4()));
         let write = || -> io::Result<()> {
             let mut file = OpenOptions::new()
                 .write(true)

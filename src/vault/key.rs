@@ -94,8 +94,7 @@ impl Key {
 
     /// Encrypts `text` in place and appends the tag; returns the nonce.
     pub(super) fn seal(&self, aad: &[u8], text: &mut Vec<u8>) -> Result<Nonce, Unspecified> {
-        self.cipher
-            .seal_in_place_append_tag(Aad::from(aad), text)
+        self.cipher.seal_in_place_append_tag(Aad::from(aad), text)
     }
 
     /// Decrypts in place and returns the plain part.

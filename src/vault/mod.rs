@@ -13,3 +13,6 @@ pub use file::KeyFile;
 pub use key::{Key, KeyId};
 pub use place::Place;
 pub use ring::{Keyring, OpenError, sealed_with};
+
+#[cfg(test)]
+mod tests;

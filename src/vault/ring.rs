@@ -113,11 +113,7 @@ impl Keyring {
     }
 
     /// Opens what was sealed for `place`. A key that another process put into the file meanwhile is found there.
-    pub fn open(
-        &self,
-        place: Place<'_>,
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let id = sealed_with(sealed).ok_or(OpenError::Damaged)?;
         let (head, text) = sealed.split_at_checked(HEAD).ok_or(OpenError::Damaged)?;
         let key = self.key(id).ok_or(OpenError::UnknownKey(id))?;

@@ -79,7 +79,7 @@ impl Clockify {
     }
 
     /// All pages. `Last-Page` decides where it is there, because a page may be shorter than was asked for; without it
-    /// an empty page is the end. A list that never ends is an error.
+    /// an empty page is the end. A list that repeats a page, or never ends, is an error.
     pub(super) async fn list<T: DeserializeOwned>(
         &self,
         endpoint: &'static str,
@@ -87,6 +87,7 @@ impl Clockify {
         page_size: u32,
     ) -> Result<Vec<T>, ClockifyError> {
         let mut items = Vec::new();
+        let mut last_body = Vec::new();
         for page in 1..=MOST_PAGES {
             let mut url = url.clone();
             url.query_pairs_mut()
@@ -94,13 +95,17 @@ impl Clockify {
                 .append_pair("page-size", &page_size.to_string());
             let (reply, page): (Reply, Vec<T>) = self.get_reply(endpoint, url).await?;
             let is_last = page.is_empty() || says_last(&reply);
+            if !is_last && reply.body == last_body {
+                break;
+            }
             items.extend(page);
             if is_last {
                 return Ok(items);
             }
+            last_body = reply.body;
         }
         Err(ClockifyError::Call(CallError::Unanswered {
-            why: format!("{endpoint} gives pages without end"),
+            why: format!("{endpoint} repeats its pages without end"),
         }))
     }
 

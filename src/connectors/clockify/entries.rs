@@ -33,27 +33,12 @@ impl Clockify {
         from: DateTime<Utc>,
         to: DateTime<Utc>,
     ) -> Result<Vec<Entry>, ClockifyError> {
-        self.list_entries_paged(workspace, user, from, to, PAGE)
-            .await
-    }
-
-    /// As [`Clockify::list_entries`], with pages of `page_size`.
-    pub async fn list_entries_paged(
-        &self,
-        workspace: &str,
-        user: &str,
-        from: DateTime<Utc>,
-        to: DateTime<Utc>,
-        page_size: u32,
-    ) -> Result<Vec<Entry>, ClockifyError> {
         let mut url = self.url(["workspaces", workspace, "user", user, "time-entries"]);
         let (start, end) = padded_window(from, to);
         url.query_pairs_mut()
             .append_pair("start", &text(start))
             .append_pair("end", &text(end));
-        let mut entries: Vec<Entry> = self
-            .list("clockify.timeEntries.list", &url, page_size)
-            .await?;
+        let mut entries: Vec<Entry> = self.list("clockify.timeEntries.list", &url, PAGE).await?;
         // An entry that is made while pages are read pushes another one onto the next page, where it comes again.
         let mut seen = HashSet::new();
         entries.retain(|entry| {

@@ -55,13 +55,28 @@ impl Pass<'_> {
                 run: self.run_id(),
             };
             let account = &self.destination.account;
-            return effects::adopt(tx, &self.sync.name.tenant, account, &draft, &entry.id, &hash, now).await;
+            return effects::adopt(
+                tx,
+                &self.sync.name.tenant,
+                account,
+                &draft,
+                &entry.id,
+                &hash,
+                now,
+            )
+            .await;
         };
         self.adopt_known(tx, effect, entry, how).await
     }
 
     /// Takes an entry over for an effect that is known.
-    pub(super) async fn adopt_known(&self, tx: &mut Tx, effect: &Effect, entry: &Entry, how: Adoption) -> Result<bool> {
+    pub(super) async fn adopt_known(
+        &self,
+        tx: &mut Tx,
+        effect: &Effect,
+        entry: &Entry,
+        how: Adoption,
+    ) -> Result<bool> {
         let now = self.app.db.now();
         let hash = Wanted::of(entry).hash();
         let was_sent = effect.entry_hash.is_some();
@@ -84,7 +99,11 @@ impl Pass<'_> {
     }
 
     /// Settles writes whose entries were found.
-    pub async fn adopt_open(&self, view: &View, open: Vec<(&Effect, String, Adoption)>) -> Result<()> {
+    pub async fn adopt_open(
+        &self,
+        view: &View,
+        open: Vec<(&Effect, String, Adoption)>,
+    ) -> Result<()> {
         let mut tx = self.app.db.write(self.scope()).await?;
         for (effect, entry_id, how) in open {
             if let Some(entry) = view.entries.get(&entry_id) {
@@ -100,25 +119,64 @@ impl Pass<'_> {
             return Ok(false);
         };
         let workspace = &self.destination.account.workspace;
-        Ok(self.destination.clockify.get_entry(workspace, entry_id).await?.is_none())
+        Ok(self
+            .destination
+            .clockify
+            .get_entry(workspace, entry_id)
+            .await?
+            .is_none())
     }
 
     /// Asks for an entry that the list does not show. `None` when it has to be looked at again.
-    pub(super) async fn look_for(&self, effect: Option<&Effect>, entry_id: &str) -> Result<Option<Skip>> {
+    pub(super) async fn look_for(
+        &self,
+        effect: Option<&Effect>,
+        entry_id: &str,
+    ) -> Result<Option<Skip>> {
         let Some(effect) = effect else {
             return Ok(None);
         };
         let account = &self.destination.account;
-        let found = self.destination.clockify.get_entry(&account.workspace, entry_id).await?;
+        let found = self
+            .destination
+            .clockify
+            .get_entry(&account.workspace, entry_id)
+            .await?;
         let (state, edited, note, skip) = match &found {
-            None => (State::Tombstoned, false, "deleted by the user: stays deleted", Skip::Deleted),
-            Some(entry) if Some(Wanted::of(entry).hash()) == effect.entry_hash => return Ok(Some(Skip::Unchanged)),
-            Some(_) => (State::Done, true, "edited by the user: left alone", Skip::Edited),
+            None => (
+                State::Tombstoned,
+                false,
+                "deleted by the user: stays deleted",
+                Skip::Deleted,
+            ),
+            Some(entry) if Some(Wanted::of(entry).hash()) == effect.entry_hash => {
+                return Ok(Some(Skip::Unchanged));
+            }
+            Some(_) => (
+                State::Done,
+                true,
+                "edited by the user: left alone",
+                Skip::Edited,
+            ),
         };
-        let outcome =
-            Outcome { state, entry: None, edited, adopted: effect.adopted, answer_by: None, stale: false, note };
+        let outcome = Outcome {
+            state,
+            entry: None,
+            edited,
+            adopted: effect.adopted,
+            answer_by: None,
+            stale: false,
+            note,
+        };
         let mut tx = self.app.db.write(self.scope()).await?;
-        let settled = effects::settle(&mut tx, &effect.name, effect.sends, &outcome, self.app.db.now()).await?;
+        let settled = effects::settle(
+            &mut tx,
+            &effect.name,
+            effect.sends,
+            &outcome,
+            self.app.db.now(),
+        )
+        .await?;
         tx.commit().await?;
         Ok(settled.then_some(skip))
     }

@@ -41,9 +41,18 @@ impl Pass<'_> {
                     limit: self.app.config.syncs.description_limit,
                 };
                 let description = self.template.describe(&meeting, span, surroundings);
-                Ok(Desired { start: span.start, end: span.end, description, target })
+                Ok(Desired {
+                    start: span.start,
+                    end: span.end,
+                    description,
+                    target,
+                })
             }
         };
-        Some(Case { meeting, rule: verdict.rule, wish })
+        Some(Case {
+            meeting,
+            rule: verdict.rule,
+            wish,
+        })
     }
 }

@@ -18,7 +18,12 @@ use crate::{
     db::Scope,
     runs::Handle,
     syncs::{
-        Sync, describe::Template, destination::Destination, discover::Window, entry::{Desired, Wanted}, rules::Rules,
+        Sync,
+        describe::Template,
+        destination::Destination,
+        discover::Window,
+        entry::{Desired, Wanted},
+        rules::Rules,
     },
 };
 use chrono::TimeDelta;
@@ -46,15 +51,25 @@ pub struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     /// Opens the destination and compiles the definition.
-    pub async fn open(app: &'a App, sync: &'a Sync, handle: Option<&'a Handle>, options: Options) -> Result<Self> {
+    pub async fn open(
+        app: &'a App,
+        sync: &'a Sync,
+        handle: Option<&'a Handle>,
+        options: Options,
+    ) -> Result<Self> {
         let definition = &sync.definition;
-        let days = [options.days, definition.days, app.config.syncs.days].into_iter().find(|days| *days > 0).unwrap_or(30);
+        let days = [options.days, definition.days, app.config.syncs.days]
+            .into_iter()
+            .find(|days| *days > 0)
+            .unwrap_or(30);
         let end = app.db.now();
         let start = end - TimeDelta::days(i64::from(days));
         let overlap = TimeDelta::from_std(app.config.syncs.overlap).unwrap_or(TimeDelta::hours(6));
         // A longer look back than before is not covered by the watermark.
         let unread_from = match sync.watermark {
-            Some(watermark) if !options.full && options.days <= definition.days => (watermark - overlap).max(start),
+            Some(watermark) if !options.full && options.days <= definition.days => {
+                (watermark - overlap).max(start)
+            }
             _ => start,
         };
         Ok(Self {
@@ -62,7 +77,11 @@ impl<'a> Pass<'a> {
             sync,
             handle,
             destination: Destination::open(app, &sync.destination, definition).await?,
-            window: Window { start, end, unread_from },
+            window: Window {
+                start,
+                end,
+                unread_from,
+            },
             template: Template::parse(&definition.description_template)
                 .map_err(|why| Error::invalid("description_template", why))?,
             rules: Rules::of(definition)?,
@@ -95,7 +114,9 @@ impl<'a> Pass<'a> {
     /// Waits as an error asks, where that is short; else, and for errors that ask for no wait, gives it back.
     pub async fn wait_as_asked(&self, error: Error) -> Result<()> {
         let until = match &error {
-            Error::Unavailable { retry_at: Some(at), .. } => *at,
+            Error::Unavailable {
+                retry_at: Some(at), ..
+            } => *at,
             Error::Exhausted { until, .. } => *until,
             _ => return Err(error),
         };

@@ -3,7 +3,13 @@
 use super::Pass;
 use crate::{
     base::{Error, Result},
-    syncs::{discover, meeting::Meeting, source::Source, store, summary::Summary},
+    syncs::{
+        discover,
+        meeting::{Meeting, Reading},
+        source::Source,
+        store,
+        summary::Summary,
+    },
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::HashMap;
@@ -25,19 +31,38 @@ impl Pass<'_> {
         }
     }
 
-    async fn read_with(&self, source: &Source, keep: bool, summary: &mut Summary) -> Result<Vec<Meeting>> {
+    async fn read_with(
+        &self,
+        source: &Source,
+        keep: bool,
+        summary: &mut Summary,
+    ) -> Result<Vec<Meeting>> {
         self.progress("reading meetings", 0, 0).await?;
         let tenant = &self.sync.name.tenant;
         let mut tx = self.app.db.read(self.scope()).await?;
-        let stored = store::records::since(&mut tx, tenant, &source.account, self.window.start).await?;
+        let stored =
+            store::records::since(&mut tx, tenant, &source.account, self.window.start).await?;
         drop(tx);
         let mut meetings: HashMap<String, (Meeting, bool)> = stored
             .into_iter()
-            .map(|record| (record.meeting.conference.clone(), (record.meeting, record.settled)))
+            .map(|record| {
+                (
+                    record.meeting.conference.clone(),
+                    (record.meeting, record.settled),
+                )
+            })
             .collect();
-        let discovery = discover::discover(source, &self.sync.definition.calendars(), self.window, &meetings).await?;
+        let discovery = discover::discover(
+            source,
+            &self.sync.definition.calendars(),
+            self.window,
+            &meetings,
+        )
+        .await?;
         if keep {
-            source.remember(self.app, &self.sync.source, discovery.codes()).await?;
+            source
+                .remember(self.app, &self.sync.source, discovery.codes())
+                .await?;
         }
         for notice in &discovery.notices {
             summary.notice(notice.as_str());
@@ -46,13 +71,26 @@ impl Pass<'_> {
         let mut fresh = discovery.changed.clone();
         for (index, together) in discovery.to_read.chunks(READ_TOGETHER).enumerate() {
             self.check_stop()?;
-            self.progress("reading meetings", index * READ_TOGETHER, total).await?;
-            let reads: Vec<_> = together.iter().map(|conference| discovery.read(source, conference)).collect();
-            let read: Vec<Option<Meeting>> = stream::iter(reads)
+            self.progress("reading meetings", index * READ_TOGETHER, total)
+                .await?;
+            let reads: Vec<_> = together
+                .iter()
+                .map(|conference| discovery.read(source, conference))
+                .collect();
+            let read: Vec<Meeting> = stream::iter(reads)
                 .buffered(source.concurrency)
                 .try_collect()
                 .await?;
-            fresh.extend(read.into_iter().flatten());
+            for missed in read
+                .iter()
+                .filter(|meeting| meeting.reading == Reading::Missed)
+            {
+                summary.fail(
+                    &missed.conference,
+                    "Google lists it but does not show it: the next run tries again",
+                );
+            }
+            fresh.extend(read);
             if keep {
                 self.store(source, &fresh).await?;
             }
@@ -66,8 +104,13 @@ impl Pass<'_> {
             store::syncs::advance(&mut tx, &self.sync.name, self.window.end).await?;
             tx.commit().await?;
         }
-        meetings.extend(fresh.into_iter().map(|meeting| (meeting.conference.clone(), (meeting, true))));
-        let mut meetings: Vec<Meeting> = meetings.into_values().map(|(meeting, _)| meeting).collect();
+        meetings.extend(
+            fresh
+                .into_iter()
+                .map(|meeting| (meeting.conference.clone(), (meeting, true))),
+        );
+        let mut meetings: Vec<Meeting> =
+            meetings.into_values().map(|(meeting, _)| meeting).collect();
         meetings.sort_by(|a, b| (a.start, &a.conference).cmp(&(b.start, &b.conference)));
         Ok(meetings)
     }
@@ -78,7 +121,14 @@ impl Pass<'_> {
         }
         let mut tx = self.app.db.write(self.scope()).await?;
         for meeting in meetings {
-            store::records::put(&mut tx, &self.sync.name.tenant, &source.account, meeting, self.app.db.now()).await?;
+            store::records::put(
+                &mut tx,
+                &self.sync.name.tenant,
+                &source.account,
+                meeting,
+                self.app.db.now(),
+            )
+            .await?;
         }
         tx.commit().await
     }

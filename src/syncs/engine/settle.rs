@@ -34,7 +34,8 @@ impl Pass<'_> {
                 break;
             }
             self.check_stop()?;
-            self.progress("comparing with what is there", 0, total).await?;
+            self.progress("comparing with what is there", 0, total)
+                .await?;
             let view = self.look(&cases).await?;
             summary.total_in_destination = view.marked(self.window);
             let outcome = self.settle_once(&view, open, total, summary).await?;
@@ -47,19 +48,33 @@ impl Pass<'_> {
             };
             let wait = (until - self.app.db.now()).to_std().unwrap_or_default();
             if wait > LONGEST_WAIT {
-                return Err(Error::Exhausted { what: "time until unanswered writes can be looked for".to_owned(), until });
+                return Err(Error::Exhausted {
+                    what: "time until unanswered writes can be looked for".to_owned(),
+                    until,
+                });
             }
             if look >= MOST_LOOKS {
                 break;
             }
-            self.progress("waiting to see what became of unanswered writes", total - open.len(), total).await?;
+            self.progress(
+                "waiting to see what became of unanswered writes",
+                total - open.len(),
+                total,
+            )
+            .await?;
             self.sleep(wait.max(Duration::from_millis(20))).await?;
         }
         summary.unresolved = open.len() as u64;
         Ok(())
     }
 
-    async fn settle_once(&self, view: &View, open: Vec<(String, Desired)>, total: usize, summary: &mut Summary) -> Result<Outcome> {
+    async fn settle_once(
+        &self,
+        view: &View,
+        open: Vec<(String, Desired)>,
+        total: usize,
+        summary: &mut Summary,
+    ) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let mut orders = Vec::new();
         let mut tx = self.app.db.write(self.scope()).await?;
@@ -74,16 +89,29 @@ impl Pass<'_> {
                     }
                     summary.skip(skip.as_str());
                 }
-                Action::Create => orders.push(write::Order { conference, desired, effect: effect.cloned(), replaces: None }),
+                Action::Create => orders.push(write::Order {
+                    conference,
+                    desired,
+                    effect: effect.cloned(),
+                    replaces: None,
+                }),
                 Action::Update => {
                     let replaces = view.entry_of(effect).cloned();
-                    orders.push(write::Order { conference, desired, effect: effect.cloned(), replaces });
+                    orders.push(write::Order {
+                        conference,
+                        desired,
+                        effect: effect.cloned(),
+                        replaces,
+                    });
                 }
                 Action::Adopt { entry_id, how } => {
                     let Some(entry) = view.entries.get(&entry_id) else {
                         continue;
                     };
-                    if !self.adopt(&mut tx, &conference, &desired, effect, entry, how).await? {
+                    if !self
+                        .adopt(&mut tx, &conference, &desired, effect, entry, how)
+                        .await?
+                    {
                         outcome.look_again(view.at, conference, desired);
                     } else if how == Adoption::NotUpdated {
                         outcome.look_again(view.at, conference, desired);
@@ -106,7 +134,12 @@ impl Pass<'_> {
             }
         }
         let done = total - orders.len() - outcome.open.len();
-        let mut listener = Listener { summary, outcome: &mut outcome, done, total };
+        let mut listener = Listener {
+            summary,
+            outcome: &mut outcome,
+            done,
+            total,
+        };
         write::send(self, orders, &mut listener).await?;
         Ok(outcome)
     }
@@ -121,12 +154,12 @@ impl Pass<'_> {
         }
     }
 
-    /// A write without an answer that was found to have arrived.
+    /// A write without an answer that was found to have arrived: ours, or that of another run.
     fn count_written(&self, effect: Option<&Effect>, summary: &mut Summary) {
-        if effect.is_some_and(|effect| effect.entry_hash.is_some()) {
-            summary.updated += 1;
-        } else {
-            summary.created += 1;
+        match effect {
+            Some(effect) if effect.run != self.run_id() => summary.adopted += 1,
+            Some(effect) if effect.entry_hash.is_some() => summary.updated += 1,
+            _ => summary.created += 1,
         }
     }
 }
@@ -141,7 +174,12 @@ pub struct Listener<'a> {
 
 impl Listener<'_> {
     /// Counts one order.
-    pub async fn tell(&mut self, pass: &Pass<'_>, order: write::Order, sent: write::Sent) -> Result<()> {
+    pub async fn tell(
+        &mut self,
+        pass: &Pass<'_>,
+        order: write::Order,
+        sent: write::Sent,
+    ) -> Result<()> {
         match sent {
             write::Sent::Written(_) if order.replaces.is_some() => self.summary.updated += 1,
             write::Sent::Written(_) => {
@@ -151,12 +189,14 @@ impl Listener<'_> {
             write::Sent::Refused(why) => self.summary.fail(&order.conference, &why),
             write::Sent::Deleted => self.summary.skip(Skip::Deleted.as_str()),
             write::Sent::Open(until) => {
-                self.outcome.look_again(until, order.conference, order.desired);
+                self.outcome
+                    .look_again(until, order.conference, order.desired);
                 return Ok(());
             }
         }
         self.done += 1;
-        pass.progress("writing time entries", self.done, self.total).await
+        pass.progress("writing time entries", self.done, self.total)
+            .await
     }
 }
 

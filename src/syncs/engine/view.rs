@@ -9,7 +9,10 @@ use crate::{
         entry::Desired,
         marker,
         plan::{self, Action, Look},
-        store::{self, effects::{Effect, State}},
+        store::{
+            self,
+            effects::{Effect, State},
+        },
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -41,9 +44,15 @@ impl View {
         }
         Self {
             at,
-            entries: entries.into_iter().map(|entry| (entry.id.clone(), entry)).collect(),
+            entries: entries
+                .into_iter()
+                .map(|entry| (entry.id.clone(), entry))
+                .collect(),
             by_conference,
-            effects: effects.into_iter().map(|effect| (effect.source_key.clone(), effect)).collect(),
+            effects: effects
+                .into_iter()
+                .map(|effect| (effect.source_key.clone(), effect))
+                .collect(),
         }
     }
 
@@ -80,12 +89,16 @@ impl View {
 
     /// Marked entries that start in the window.
     pub fn marked(&self, window: Window) -> u64 {
-        self.marked_entries().filter(|entry| entry.start >= window.start && entry.start <= window.end).count() as u64
+        self.marked_entries()
+            .filter(|entry| entry.start >= window.start && entry.start <= window.end)
+            .count() as u64
     }
 
     /// All marked entries.
     pub fn marked_entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.values().filter(|entry| !marker::found_in(&entry.description).is_empty())
+        self.entries
+            .values()
+            .filter(|entry| !marker::found_in(&entry.description).is_empty())
     }
 
     /// Conferences with more than one entry: the oldest, and the others. Entries per session, as the original's first
@@ -96,7 +109,10 @@ impl View {
             .keys()
             .filter_map(|conference| {
                 let marked = marker::of(conference);
-                let mut whole = self.marked_with(conference).into_iter().filter(|entry| entry.description.contains(&marked));
+                let mut whole = self
+                    .marked_with(conference)
+                    .into_iter()
+                    .filter(|entry| entry.description.contains(&marked));
                 let kept = whole.next()?;
                 let extra: Vec<&Entry> = whole.collect();
                 (!extra.is_empty()).then_some((conference.as_str(), kept, extra))
@@ -110,25 +126,57 @@ impl View {
 impl Pass<'_> {
     /// Looks at the destination: entries by the conferences that their markers name, oldest first, and what we remember.
     pub async fn look(&self, cases: &[Case]) -> Result<View> {
-        let from = cases.iter().map(|case| case.meeting.start).min().unwrap_or(self.window.start).min(self.window.start);
+        let from = cases
+            .iter()
+            .map(|case| case.meeting.start)
+            .min()
+            .unwrap_or(self.window.start)
+            .min(self.window.start);
         let at = self.app.db.now();
         let account = &self.destination.account;
-        let entries = self.destination.clockify.list_entries(&account.workspace, &account.user, from, self.window.end).await?;
+        let entries = self
+            .destination
+            .clockify
+            .list_entries(&account.workspace, &account.user, from, self.window.end)
+            .await?;
         let mut tx = self.app.db.read(self.scope()).await?;
-        let effects = store::effects::since(&mut tx, &self.sync.name.tenant, account, from - TimeDelta::days(1)).await?;
+        let effects = store::effects::since(
+            &mut tx,
+            &self.sync.name.tenant,
+            account,
+            from - TimeDelta::days(1),
+        )
+        .await?;
         Ok(View::new(at, entries, effects))
     }
 
     /// Decides about one meeting whose entry is wanted.
     pub fn decide(&self, view: &View, conference: &str, desired: &Desired) -> Action {
-        let look = Look { at: view.at, grace: self.grace() };
-        plan::decide(&desired.hash(), view.effects.get(conference), &view.found(conference), look)
+        let look = Look {
+            at: view.at,
+            grace: self.grace(),
+        };
+        plan::decide(
+            &desired.hash(),
+            view.effects.get(conference),
+            &view.found(conference),
+            look,
+        )
     }
 
     /// Decides about a write whose outcome is not known; `None` for every other effect.
     pub fn decide_open(&self, view: &View, effect: &Effect) -> Option<Action> {
-        let look = Look { at: view.at, grace: self.grace() };
-        matches!(effect.state, State::Sending | State::Unknown)
-            .then(|| plan::decide(&effect.payload_hash, Some(effect), &view.found(&effect.source_key), look))
+        let look = Look {
+            at: view.at,
+            grace: self.grace(),
+        };
+        matches!(effect.state, State::Sending | State::Unknown).then(|| {
+            plan::decide(
+                &effect.payload_hash,
+                Some(effect),
+                &view.found(&effect.source_key),
+                look,
+            )
+        })
     }
 }

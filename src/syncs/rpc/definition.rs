@@ -9,7 +9,10 @@ use crate::{
 /// A token's name; empty is the tenant's token called like its provider.
 pub fn read_token(field: &str, text: &str, tenant: &TenantId, provider: &str) -> Result<TokenName> {
     if text.is_empty() {
-        return Ok(TokenName::new(tenant.clone(), ResourceId::parse(field, provider)?));
+        return Ok(TokenName::new(
+            tenant.clone(),
+            ResourceId::parse(field, provider)?,
+        ));
     }
     TokenName::parse(field, text)
 }
@@ -18,22 +21,33 @@ pub fn read_token(field: &str, text: &str, tenant: &TenantId, provider: &str) ->
 /// the sync is.
 pub fn read_definition(definition: Option<v1::sync::Definition>) -> Result<Definition> {
     const FIELD: &str = "sync.meet_to_clockify";
-    let v1::sync::Definition::MeetToClockify(given) =
-        definition.unwrap_or_else(|| v1::sync::Definition::MeetToClockify(v1::MeetToClockify::default()));
+    let v1::sync::Definition::MeetToClockify(given) = definition
+        .unwrap_or_else(|| v1::sync::Definition::MeetToClockify(v1::MeetToClockify::default()));
     let mut wrong = Vec::new();
     let days = u32::try_from(given.days).unwrap_or_else(|_| {
-        wrong.push(Violation::new(format!("{FIELD}.days"), format!("expected 0 to 1825, got {}", given.days)));
+        wrong.push(Violation::new(
+            format!("{FIELD}.days"),
+            format!("expected 0 to 1825, got {}", given.days),
+        ));
         0
     });
     let attended_time = match v1::AttendedTime::try_from(given.attended_time) {
         Ok(v1::AttendedTime::Sum) => AttendedTime::Sum,
         Ok(_) => AttendedTime::Span,
         Err(_) => {
-            wrong.push(Violation::new(format!("{FIELD}.attended_time"), "expected SPAN or SUM"));
+            wrong.push(Violation::new(
+                format!("{FIELD}.attended_time"),
+                "expected SPAN or SUM",
+            ));
             AttendedTime::Span
         }
     };
-    let rules = given.rules.into_iter().enumerate().map(|(index, rule)| read_rule(&format!("{FIELD}.rules[{index}]"), rule, &mut wrong)).collect();
+    let rules = given
+        .rules
+        .into_iter()
+        .enumerate()
+        .map(|(index, rule)| read_rule(&format!("{FIELD}.rules[{index}]"), rule, &mut wrong))
+        .collect();
     let definition = Definition {
         days,
         calendars: given.calendars,
@@ -44,7 +58,9 @@ pub fn read_definition(definition: Option<v1::sync::Definition>) -> Result<Defin
         attended_time,
         skip_declined: given.skip_declined,
         skip_solo: given.skip_solo,
-        skip_shorter_than: given.skip_shorter_than.map_or(0, |duration| duration.seconds),
+        skip_shorter_than: given
+            .skip_shorter_than
+            .map_or(0, |duration| duration.seconds),
         time_zone: given.time_zone,
     };
     if let Err(error) = definition.check(FIELD) {
@@ -78,12 +94,22 @@ fn read_rule(field: &str, rule: v1::MappingRule, wrong: &mut Vec<Violation>) -> 
 }
 
 fn read_target(target: v1::Target) -> Target {
-    Target { project: target.project, task: target.task, tags: target.tags, billable: target.billable }
+    Target {
+        project: target.project,
+        task: target.task,
+        tags: target.tags,
+        billable: target.billable,
+    }
 }
 
 impl From<Target> for v1::Target {
     fn from(target: Target) -> Self {
-        Self { project: target.project, task: target.task, tags: target.tags, billable: target.billable }
+        Self {
+            project: target.project,
+            task: target.task,
+            tags: target.tags,
+            billable: target.billable,
+        }
     }
 }
 
@@ -121,8 +147,10 @@ impl From<Definition> for v1::MeetToClockify {
             .into(),
             skip_declined: definition.skip_declined,
             skip_solo: definition.skip_solo,
-            skip_shorter_than: (definition.skip_shorter_than > 0)
-                .then(|| pbjson_types::Duration { seconds: definition.skip_shorter_than, nanos: 0 }),
+            skip_shorter_than: (definition.skip_shorter_than > 0).then(|| pbjson_types::Duration {
+                seconds: definition.skip_shorter_than,
+                nanos: 0,
+            }),
             time_zone: definition.time_zone,
         }
     }

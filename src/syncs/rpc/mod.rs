@@ -11,7 +11,10 @@ use crate::{
         v1::{self, sync_service_server::SyncService},
     },
     app::App,
-    base::{Error, ResourceId, Result, RunName, SyncName, TokenName, Violation, error::all_valid, name::parse_parent},
+    base::{
+        Error, ResourceId, Result, RunName, SyncName, TokenName, Violation, error::all_valid,
+        name::parse_parent,
+    },
     db::Scope,
     runs::{self, accept, watch::Watch},
     syncs::{
@@ -47,13 +50,17 @@ impl Syncs {
     async fn find(&self, field: &str, name: &str) -> Result<Sync> {
         let name = SyncName::parse(field, name)?;
         let mut tx = self.0.db.read(Scope::Tenant(name.tenant.clone())).await?;
-        store::syncs::get(&mut tx, &name).await?.ok_or_else(|| name.not_found())
+        store::syncs::get(&mut tx, &name)
+            .await?
+            .ok_or_else(|| name.not_found())
     }
 
     async fn find_run(&self, field: &str, name: &str) -> Result<runs::Run> {
         let name = RunName::parse(field, name)?;
         let mut tx = self.0.db.read(Scope::Tenant(name.tenant.clone())).await?;
-        runs::store::get(&mut tx, &name).await?.ok_or_else(|| name.not_found())
+        runs::store::get(&mut tx, &name)
+            .await?
+            .ok_or_else(|| name.not_found())
     }
 
     async fn create(&self, request: v1::CreateSyncRequest) -> Result<v1::Sync> {
@@ -61,10 +68,23 @@ impl Syncs {
         let sync = request.sync.unwrap_or_default();
         let mut wrong = Vec::new();
         let id = collect(ResourceId::parse("sync_id", &request.sync_id), &mut wrong)?;
-        let source = collect(read_token("sync.source_token", &sync.source_token, &tenant, "google"), &mut wrong)?;
-        let destination = collect(read_token("sync.destination_token", &sync.destination_token, &tenant, "clockify"), &mut wrong)?;
+        let source = collect(
+            read_token("sync.source_token", &sync.source_token, &tenant, "google"),
+            &mut wrong,
+        )?;
+        let destination = collect(
+            read_token(
+                "sync.destination_token",
+                &sync.destination_token,
+                &tenant,
+                "clockify",
+            ),
+            &mut wrong,
+        )?;
         let definition = collect(read_definition(sync.definition), &mut wrong)?;
-        let (Some(id), Some(source), Some(destination), Some(definition)) = (id, source, destination, definition) else {
+        let (Some(id), Some(source), Some(destination), Some(definition)) =
+            (id, source, destination, definition)
+        else {
             all_valid(wrong)?;
             return Err(Error::internal("a field is missing that is not wrong"));
         };
@@ -81,33 +101,70 @@ impl Syncs {
 
     async fn list(&self, request: v1::ListSyncsRequest) -> Result<v1::ListSyncsResponse> {
         let tenant = parse_parent("parent", &request.parent)?;
-        let page = Page::parse(request.page_size, &request.page_token, &["syncs", tenant.as_str()])?;
+        let page = Page::parse(
+            request.page_size,
+            &request.page_token,
+            &["syncs", tenant.as_str()],
+        )?;
         let mut tx = self.0.db.read(Scope::Tenant(tenant.clone())).await?;
         let after = page.after.as_deref().unwrap_or_default();
         let mut syncs = store::syncs::list(&mut tx, &tenant, after, page.limit()).await?;
         let next_page_token = page.cut(&mut syncs, |sync| sync.name.id.to_string());
-        Ok(v1::ListSyncsResponse { syncs: syncs.into_iter().map(Into::into).collect(), next_page_token })
+        Ok(v1::ListSyncsResponse {
+            syncs: syncs.into_iter().map(Into::into).collect(),
+            next_page_token,
+        })
     }
 
     async fn update(&self, request: v1::UpdateSyncRequest) -> Result<v1::Sync> {
-        const FIELDS: [&str; 4] = ["display_name", "source_token", "destination_token", "meet_to_clockify"];
+        const FIELDS: [&str; 4] = [
+            "display_name",
+            "source_token",
+            "destination_token",
+            "meet_to_clockify",
+        ];
         let sync = request.sync.unwrap_or_default();
         let name = SyncName::parse("sync.name", &sync.name)?;
-        let mask = request.update_mask.map(|mask| mask.paths).unwrap_or_default();
+        let mask = request
+            .update_mask
+            .map(|mask| mask.paths)
+            .unwrap_or_default();
         let unknown = mask.iter().filter(|path| !FIELDS.contains(&path.as_str()));
-        all_valid(unknown.map(|path| {
-            let expected = format!("expected some of {}, got {}", FIELDS.join(", "), crate::base::name::shown(path));
-            Violation::new("update_mask", expected)
-        }).collect())?;
-        let given = |field: &str, is_there: bool| if mask.is_empty() { is_there } else { mask.iter().any(|path| path == field) };
-        let token = |field: &'static str, text: &str, provider: &str| -> Result<Option<TokenName>> {
-            let path = field.trim_start_matches("sync.");
-            given(path, !text.is_empty()).then(|| read_token(field, text, &name.tenant, provider)).transpose()
+        all_valid(
+            unknown
+                .map(|path| {
+                    let expected = format!(
+                        "expected some of {}, got {}",
+                        FIELDS.join(", "),
+                        crate::base::name::shown(path)
+                    );
+                    Violation::new("update_mask", expected)
+                })
+                .collect(),
+        )?;
+        let given = |field: &str, is_there: bool| {
+            if mask.is_empty() {
+                is_there
+            } else {
+                mask.iter().any(|path| path == field)
+            }
         };
+        let token =
+            |field: &'static str, text: &str, provider: &str| -> Result<Option<TokenName>> {
+                let path = field.trim_start_matches("sync.");
+                given(path, !text.is_empty())
+                    .then(|| read_token(field, text, &name.tenant, provider))
+                    .transpose()
+            };
         let update = update::Update {
-            display_name: given("display_name", !sync.display_name.is_empty()).then_some(sync.display_name),
+            display_name: given("display_name", !sync.display_name.is_empty())
+                .then_some(sync.display_name),
             source: token("sync.source_token", &sync.source_token, "google")?,
-            destination: token("sync.destination_token", &sync.destination_token, "clockify")?,
+            destination: token(
+                "sync.destination_token",
+                &sync.destination_token,
+                "clockify",
+            )?,
             definition: given("meet_to_clockify", sync.definition.is_some())
                 .then(|| read_definition(sync.definition))
                 .transpose()?,
@@ -125,15 +182,22 @@ impl Syncs {
         let name = collect(SyncName::parse("name", &request.name), &mut wrong)?;
         all_valid(wrong)?;
         let sync = self.find("name", &request.name).await?;
-        let arguments = Arguments { dry_run: request.dry_run, days: days.unwrap_or_default(), full: request.full };
-        let accepted = accept::accept(&self.0, accept::Request {
-            kind: KIND,
-            sync: name.unwrap_or(sync.name),
-            cause: "manual",
-            arguments: serde_json::to_value(arguments).map_err(Error::internal)?,
-            request_id: request_id.flatten(),
-            traceparent: telemetry::current_traceparent(),
-        });
+        let arguments = Arguments {
+            dry_run: request.dry_run,
+            days: days.unwrap_or_default(),
+            full: request.full,
+        };
+        let accepted = accept::accept(
+            &self.0,
+            accept::Request {
+                kind: KIND,
+                sync: name.unwrap_or(sync.name),
+                cause: "manual",
+                arguments: serde_json::to_value(arguments).map_err(Error::internal)?,
+                request_id: request_id.flatten(),
+                traceparent: telemetry::current_traceparent(),
+            },
+        );
         Ok(accepted.await?.into())
     }
 
@@ -154,10 +218,18 @@ impl Syncs {
             Err(_) => ResourceId::default_tenant(),
         };
         let create = create::Create {
-            name: SyncName::new(tenant.clone(), ResourceId::parse("sync", &format!("unsaved-{}", Uuid::now_v7().simple()))?),
+            name: SyncName::new(
+                tenant.clone(),
+                ResourceId::parse("sync", &format!("unsaved-{}", Uuid::now_v7().simple()))?,
+            ),
             display_name: sync.display_name,
             source: read_token("sync.source_token", &sync.source_token, &tenant, "google")?,
-            destination: read_token("sync.destination_token", &sync.destination_token, &tenant, "clockify")?,
+            destination: read_token(
+                "sync.destination_token",
+                &sync.destination_token,
+                &tenant,
+                "clockify",
+            )?,
             definition: read_definition(sync.definition)?,
             validate_only: true,
         };
@@ -166,63 +238,142 @@ impl Syncs {
 
     async fn list_runs(&self, request: v1::ListRunsRequest) -> Result<v1::ListRunsResponse> {
         let tenant = parse_parent("parent", &request.parent)?;
-        let page = Page::parse(request.page_size, &request.page_token, &["runs", tenant.as_str(), &request.filter])?;
+        let page = Page::parse(
+            request.page_size,
+            &request.page_token,
+            &["runs", tenant.as_str(), &request.filter],
+        )?;
         let (mut sync, mut state) = (None, None);
         for (field, value) in filter::parse(&request.filter, &["sync", "state"])? {
             match field.as_str() {
                 "sync" => sync = Some(SyncName::parse("filter", &value)?.id),
-                _ => state = Some(runs::State::parse(&value).map_err(|error| Error::invalid("filter", error.to_string()))?),
+                _ => {
+                    state = Some(
+                        runs::State::parse(&value)
+                            .map_err(|error| Error::invalid("filter", error.to_string()))?,
+                    )
+                }
             }
         }
         let before = page.after.as_deref().map(page_key::id).transpose()?;
         let mut tx = self.0.db.read(Scope::Tenant(tenant.clone())).await?;
-        let mut runs = runs::store::list(&mut tx, &tenant, sync.as_ref(), state, before, page.limit()).await?;
+        let mut runs =
+            runs::store::list(&mut tx, &tenant, sync.as_ref(), state, before, page.limit()).await?;
         let next_page_token = page.cut(&mut runs, |run| run.name.id.to_string());
-        Ok(v1::ListRunsResponse { runs: runs.into_iter().map(Into::into).collect(), next_page_token })
+        Ok(v1::ListRunsResponse {
+            runs: runs.into_iter().map(Into::into).collect(),
+            next_page_token,
+        })
     }
 
     async fn list_logs(&self, request: v1::ListRunLogsRequest) -> Result<v1::ListRunLogsResponse> {
-        let page = Page::parse(request.page_size, &request.page_token, &["logs", &request.parent])?;
+        let page = Page::parse(
+            request.page_size,
+            &request.page_token,
+            &["logs", &request.parent],
+        )?;
         let run = self.find_run("parent", &request.parent).await?;
-        let after = page.after.as_deref().and_then(|key| key.parse().ok()).unwrap_or(0);
-        let mut tx = self.0.db.read(Scope::Tenant(run.name.tenant.clone())).await?;
+        let after = page
+            .after
+            .as_deref()
+            .and_then(|key| key.parse().ok())
+            .unwrap_or(0);
+        let mut tx = self
+            .0
+            .db
+            .read(Scope::Tenant(run.name.tenant.clone()))
+            .await?;
         let mut logs = runs::store::logs(&mut tx, &run.name, after, page.limit()).await?;
         let next_page_token = page.cut(&mut logs, |line| line.seq.to_string());
-        Ok(v1::ListRunLogsResponse { logs: logs.into_iter().map(Into::into).collect(), next_page_token })
+        Ok(v1::ListRunLogsResponse {
+            logs: logs.into_iter().map(Into::into).collect(),
+            next_page_token,
+        })
     }
 
-    async fn list_records(&self, request: v1::ListRecordsRequest) -> Result<v1::ListRecordsResponse> {
-        let page = Page::parse(request.page_size, &request.page_token, &["records", &request.parent])?;
+    async fn list_records(
+        &self,
+        request: v1::ListRecordsRequest,
+    ) -> Result<v1::ListRecordsResponse> {
+        let page = Page::parse(
+            request.page_size,
+            &request.page_token,
+            &["records", &request.parent],
+        )?;
         let sync = self.find("parent", &request.parent).await?;
-        let after = page.after.as_deref().map(page_key::start_and_id).transpose()?;
+        let after = page
+            .after
+            .as_deref()
+            .map(page_key::start_and_id)
+            .transpose()?;
         let account = Source::account_of(&self.0, &sync.source).await?;
         let tenant = &sync.name.tenant;
         let mut tx = self.0.db.read(Scope::Tenant(tenant.clone())).await?;
-        let mut records = store::records::page(&mut tx, tenant, &account, after, page.limit()).await?;
-        let next_page_token = page.cut(&mut records, |record| page_key::of(record.meeting.start, record.name.id));
-        Ok(v1::ListRecordsResponse { records: records.into_iter().map(view::record).collect(), next_page_token })
+        let mut records =
+            store::records::page(&mut tx, tenant, &account, after, page.limit()).await?;
+        let next_page_token = page.cut(&mut records, |record| {
+            page_key::of(record.meeting.start, record.name.id)
+        });
+        Ok(v1::ListRecordsResponse {
+            records: records.into_iter().map(view::record).collect(),
+            next_page_token,
+        })
     }
 
-    async fn list_effects(&self, request: v1::ListEffectsRequest) -> Result<v1::ListEffectsResponse> {
-        let page = Page::parse(request.page_size, &request.page_token, &["effects", &request.parent, &request.filter])?;
+    async fn list_effects(
+        &self,
+        request: v1::ListEffectsRequest,
+    ) -> Result<v1::ListEffectsResponse> {
+        let page = Page::parse(
+            request.page_size,
+            &request.page_token,
+            &["effects", &request.parent, &request.filter],
+        )?;
         let mut state = None;
         for (_, value) in filter::parse(&request.filter, &["state"])? {
-            state = Some(effects::State::parse(&value).map_err(|error| Error::invalid("filter", error.to_string()))?);
+            state = Some(
+                effects::State::parse(&value)
+                    .map_err(|error| Error::invalid("filter", error.to_string()))?,
+            );
         }
-        let after = page.after.as_deref().map(page_key::start_and_id).transpose()?;
+        let after = page
+            .after
+            .as_deref()
+            .map(page_key::start_and_id)
+            .transpose()?;
         let sync = self.find("parent", &request.parent).await?;
         let destination = Destination::open(&self.0, &sync.destination, &sync.definition).await?;
         let tenant = &sync.name.tenant;
         let mut tx = self.0.db.read(Scope::Tenant(tenant.clone())).await?;
-        let mut effects = effects::page(&mut tx, tenant, &destination.account, state, after, page.limit()).await?;
-        let next_page_token = page.cut(&mut effects, |effect| page_key::of(effect.starts_at, effect.name.id));
-        Ok(v1::ListEffectsResponse { effects: effects.into_iter().map(view::effect).collect(), next_page_token })
+        let mut effects = effects::page(
+            &mut tx,
+            tenant,
+            &destination.account,
+            state,
+            after,
+            page.limit(),
+        )
+        .await?;
+        let next_page_token = page.cut(&mut effects, |effect| {
+            page_key::of(effect.starts_at, effect.name.id)
+        });
+        Ok(v1::ListEffectsResponse {
+            effects: effects.into_iter().map(view::effect).collect(),
+            next_page_token,
+        })
     }
 
-    async fn reconcile(&self, request: v1::ReconcileSyncRequest) -> Result<v1::ReconcileSyncResponse> {
+    async fn reconcile(
+        &self,
+        request: v1::ReconcileSyncRequest,
+    ) -> Result<v1::ReconcileSyncResponse> {
         let days = read_days(request.days)?;
         let sync = self.find("name", &request.name).await?;
-        Ok(reconcile::reconcile(&self.0, &sync, days, request.validate_only).await?.into())
+        Ok(
+            reconcile::reconcile(&self.0, &sync, days, request.validate_only)
+                .await?
+                .into(),
+        )
     }
 
     async fn clean_up(&self, request: v1::CleanUpSyncRequest) -> Result<v1::CleanUpSyncResponse> {
@@ -230,17 +381,22 @@ impl Syncs {
         let start = collect(read_time("start_time", request.start_time), &mut wrong)?;
         let end = collect(read_time("end_time", request.end_time), &mut wrong)?;
         let expected = collect(
-            u64::try_from(request.expected_count).map_err(|_| Error::invalid("expected_count", "expected 0 or more")),
+            u64::try_from(request.expected_count)
+                .map_err(|_| Error::invalid("expected_count", "expected 0 or more")),
             &mut wrong,
         )?;
         all_valid(wrong)?;
         let sync = self.find("name", &request.name).await?;
-        let report = clean_up::clean_up(&self.0, &sync, clean_up::Request {
-            start: start.flatten(),
-            end: end.flatten(),
-            expected: expected.unwrap_or_default(),
-            only_count: request.validate_only,
-        });
+        let report = clean_up::clean_up(
+            &self.0,
+            &sync,
+            clean_up::Request {
+                start: start.flatten(),
+                end: end.flatten(),
+                expected: expected.unwrap_or_default(),
+                only_count: request.validate_only,
+            },
+        );
         Ok(report.await?.into())
     }
 }
@@ -260,7 +416,10 @@ fn collect<T>(read: Result<T>, wrong: &mut Vec<Violation>) -> Result<Option<T>> 
 fn read_days(days: i32) -> Result<u32> {
     match u32::try_from(days) {
         Ok(read) if days <= MOST_DAYS => Ok(read),
-        _ => Err(Error::invalid("days", format!("expected 0 to {MOST_DAYS}, got {days}"))),
+        _ => Err(Error::invalid(
+            "days",
+            format!("expected 0 to {MOST_DAYS}, got {days}"),
+        )),
     }
 }
 
@@ -268,16 +427,21 @@ fn read_request_id(text: &str) -> Result<Option<Uuid>> {
     if text.is_empty() {
         return Ok(None);
     }
-    Uuid::parse_str(text)
-        .map(Some)
-        .map_err(|_| Error::invalid("request_id", format!("expected a UUID, got {}", crate::base::name::shown(text))))
+    Uuid::parse_str(text).map(Some).map_err(|_| {
+        Error::invalid(
+            "request_id",
+            format!("expected a UUID, got {}", crate::base::name::shown(text)),
+        )
+    })
 }
 
 fn read_time(field: &str, time: Option<pbjson_types::Timestamp>) -> Result<Option<DateTime<Utc>>> {
     let Some(time) = time else {
         return Ok(None);
     };
-    let nanos = u32::try_from(time.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+    let nanos = u32::try_from(time.nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000);
     nanos
         .and_then(|nanos| DateTime::from_timestamp(time.seconds, nanos))
         .filter(|at| (1970..10_000).contains(&chrono::Datelike::year(at)))
@@ -285,7 +449,8 @@ fn read_time(field: &str, time: Option<pbjson_types::Timestamp>) -> Result<Optio
         .ok_or_else(|| Error::invalid(field, "expected a time between the years 1970 and 9999"))
 }
 
-type Watching = Pin<Box<dyn Stream<Item = std::result::Result<v1::WatchRunResponse, Status>> + Send>>;
+type Watching =
+    Pin<Box<dyn Stream<Item = std::result::Result<v1::WatchRunResponse, Status>> + Send>>;
 
 /// One call after the other: the message in, what the use case says out.
 macro_rules! answer {
@@ -298,89 +463,159 @@ macro_rules! answer {
 impl SyncService for Syncs {
     type WatchRunStream = Watching;
 
-    async fn create_sync(&self, request: Request<v1::CreateSyncRequest>) -> std::result::Result<Response<v1::Sync>, Status> {
+    async fn create_sync(
+        &self,
+        request: Request<v1::CreateSyncRequest>,
+    ) -> std::result::Result<Response<v1::Sync>, Status> {
         answer!(self.create(request.into_inner()).await)
     }
 
-    async fn get_sync(&self, request: Request<v1::GetSyncRequest>) -> std::result::Result<Response<v1::Sync>, Status> {
-        answer!(self.find("name", &request.get_ref().name).await.map(v1::Sync::from))
+    async fn get_sync(
+        &self,
+        request: Request<v1::GetSyncRequest>,
+    ) -> std::result::Result<Response<v1::Sync>, Status> {
+        answer!(
+            self.find("name", &request.get_ref().name)
+                .await
+                .map(v1::Sync::from)
+        )
     }
 
-    async fn list_syncs(&self, request: Request<v1::ListSyncsRequest>) -> std::result::Result<Response<v1::ListSyncsResponse>, Status> {
+    async fn list_syncs(
+        &self,
+        request: Request<v1::ListSyncsRequest>,
+    ) -> std::result::Result<Response<v1::ListSyncsResponse>, Status> {
         answer!(self.list(request.into_inner()).await)
     }
 
-    async fn update_sync(&self, request: Request<v1::UpdateSyncRequest>) -> std::result::Result<Response<v1::Sync>, Status> {
+    async fn update_sync(
+        &self,
+        request: Request<v1::UpdateSyncRequest>,
+    ) -> std::result::Result<Response<v1::Sync>, Status> {
         answer!(self.update(request.into_inner()).await)
     }
 
-    async fn delete_sync(&self, request: Request<v1::DeleteSyncRequest>) -> std::result::Result<Response<v1::DeleteSyncResponse>, Status> {
+    async fn delete_sync(
+        &self,
+        request: Request<v1::DeleteSyncRequest>,
+    ) -> std::result::Result<Response<v1::DeleteSyncResponse>, Status> {
         let request = request.into_inner();
         let name = SyncName::parse("name", &request.name)?;
-        answer!(delete::delete(&self.0, &name, &request.etag).await.map(|()| v1::DeleteSyncResponse {}))
+        answer!(
+            delete::delete(&self.0, &name, &request.etag)
+                .await
+                .map(|()| v1::DeleteSyncResponse {})
+        )
     }
 
-    async fn run_sync(&self, request: Request<v1::RunSyncRequest>) -> std::result::Result<Response<v1::Run>, Status> {
+    async fn run_sync(
+        &self,
+        request: Request<v1::RunSyncRequest>,
+    ) -> std::result::Result<Response<v1::Run>, Status> {
         answer!(self.run(request.into_inner()).await)
     }
 
-    async fn preview_sync(&self, request: Request<v1::PreviewSyncRequest>) -> std::result::Result<Response<v1::PreviewSyncResponse>, Status> {
+    async fn preview_sync(
+        &self,
+        request: Request<v1::PreviewSyncRequest>,
+    ) -> std::result::Result<Response<v1::PreviewSyncResponse>, Status> {
         answer!(self.preview(request.into_inner()).await)
     }
 
-    async fn get_run(&self, request: Request<v1::GetRunRequest>) -> std::result::Result<Response<v1::Run>, Status> {
-        answer!(self.find_run("name", &request.get_ref().name).await.map(v1::Run::from))
+    async fn get_run(
+        &self,
+        request: Request<v1::GetRunRequest>,
+    ) -> std::result::Result<Response<v1::Run>, Status> {
+        answer!(
+            self.find_run("name", &request.get_ref().name)
+                .await
+                .map(v1::Run::from)
+        )
     }
 
-    async fn list_runs(&self, request: Request<v1::ListRunsRequest>) -> std::result::Result<Response<v1::ListRunsResponse>, Status> {
+    async fn list_runs(
+        &self,
+        request: Request<v1::ListRunsRequest>,
+    ) -> std::result::Result<Response<v1::ListRunsResponse>, Status> {
         answer!(self.list_runs(request.into_inner()).await)
     }
 
-    async fn watch_run(&self, request: Request<v1::WatchRunRequest>) -> std::result::Result<Response<Watching>, Status> {
+    async fn watch_run(
+        &self,
+        request: Request<v1::WatchRunRequest>,
+    ) -> std::result::Result<Response<Watching>, Status> {
         let name = RunName::parse("name", &request.get_ref().name)?;
         let (watch, first) = Watch::begin(&self.0, name).await?;
-        let message = |run: runs::Run| v1::WatchRunResponse { run: Some(run.into()) };
-        let following = stream::unfold((watch, Some(first)), move |(mut watch, first)| async move {
-            let next = match first {
-                Some(run) => Ok(Some(run)),
-                None => watch.next().await,
-            };
-            match next {
-                Ok(Some(run)) => Some((Ok(message(run)), (watch, None))),
-                Ok(None) => None,
-                Err(error) => Some((Err(Status::from(error)), (watch, None))),
-            }
-        });
+        let message = |run: runs::Run| v1::WatchRunResponse {
+            run: Some(run.into()),
+        };
+        let following =
+            stream::unfold((watch, Some(first)), move |(mut watch, first)| async move {
+                let next = match first {
+                    Some(run) => Ok(Some(run)),
+                    None => watch.next().await,
+                };
+                match next {
+                    Ok(Some(run)) => Some((Ok(message(run)), (watch, None))),
+                    Ok(None) => None,
+                    Err(error) => Some((Err(Status::from(error)), (watch, None))),
+                }
+            });
         Ok(Response::new(Box::pin(following)))
     }
 
-    async fn cancel_run(&self, request: Request<v1::CancelRunRequest>) -> std::result::Result<Response<v1::Run>, Status> {
+    async fn cancel_run(
+        &self,
+        request: Request<v1::CancelRunRequest>,
+    ) -> std::result::Result<Response<v1::Run>, Status> {
         let name = RunName::parse("name", &request.get_ref().name)?;
-        answer!(runs::cancel::cancel(&self.0, &name).await.map(v1::Run::from))
+        answer!(
+            runs::cancel::cancel(&self.0, &name)
+                .await
+                .map(v1::Run::from)
+        )
     }
 
-    async fn retry_run(&self, request: Request<v1::RetryRunRequest>) -> std::result::Result<Response<v1::Run>, Status> {
+    async fn retry_run(
+        &self,
+        request: Request<v1::RetryRunRequest>,
+    ) -> std::result::Result<Response<v1::Run>, Status> {
         let name = RunName::parse("name", &request.get_ref().name)?;
         answer!(runs::retry::retry(&self.0, &name).await.map(v1::Run::from))
     }
 
-    async fn list_run_logs(&self, request: Request<v1::ListRunLogsRequest>) -> std::result::Result<Response<v1::ListRunLogsResponse>, Status> {
+    async fn list_run_logs(
+        &self,
+        request: Request<v1::ListRunLogsRequest>,
+    ) -> std::result::Result<Response<v1::ListRunLogsResponse>, Status> {
         answer!(self.list_logs(request.into_inner()).await)
     }
 
-    async fn list_records(&self, request: Request<v1::ListRecordsRequest>) -> std::result::Result<Response<v1::ListRecordsResponse>, Status> {
+    async fn list_records(
+        &self,
+        request: Request<v1::ListRecordsRequest>,
+    ) -> std::result::Result<Response<v1::ListRecordsResponse>, Status> {
         answer!(self.list_records(request.into_inner()).await)
     }
 
-    async fn list_effects(&self, request: Request<v1::ListEffectsRequest>) -> std::result::Result<Response<v1::ListEffectsResponse>, Status> {
+    async fn list_effects(
+        &self,
+        request: Request<v1::ListEffectsRequest>,
+    ) -> std::result::Result<Response<v1::ListEffectsResponse>, Status> {
         answer!(self.list_effects(request.into_inner()).await)
     }
 
-    async fn reconcile_sync(&self, request: Request<v1::ReconcileSyncRequest>) -> std::result::Result<Response<v1::ReconcileSyncResponse>, Status> {
+    async fn reconcile_sync(
+        &self,
+        request: Request<v1::ReconcileSyncRequest>,
+    ) -> std::result::Result<Response<v1::ReconcileSyncResponse>, Status> {
         answer!(self.reconcile(request.into_inner()).await)
     }
 
-    async fn clean_up_sync(&self, request: Request<v1::CleanUpSyncRequest>) -> std::result::Result<Response<v1::CleanUpSyncResponse>, Status> {
+    async fn clean_up_sync(
+        &self,
+        request: Request<v1::CleanUpSyncRequest>,
+    ) -> std::result::Result<Response<v1::CleanUpSyncResponse>, Status> {
         answer!(self.clean_up(request.into_inner()).await)
     }
 }

@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 fn not_ours() -> Error {
-    Error::invalid("page_token", "expected next_page_token of the page before, with the same arguments")
+    Error::invalid(
+        "page_token",
+        "expected next_page_token of the page before, with the same arguments",
+    )
 }
 
 /// An id.
@@ -16,7 +19,11 @@ pub fn id(key: &str) -> Result<Uuid> {
 /// A start and an id, as [`of`] writes them.
 pub fn start_and_id(key: &str) -> Result<(DateTime<Utc>, Uuid)> {
     let (micros, uuid) = key.split_once(' ').ok_or_else(not_ours)?;
-    let start = micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or_else(not_ours)?;
+    let start = micros
+        .parse()
+        .ok()
+        .and_then(DateTime::from_timestamp_micros)
+        .ok_or_else(not_ours)?;
     Ok((start, id(uuid)?))
 }
 

@@ -79,7 +79,9 @@ pub fn preview(preview: Preview) -> v1::PreviewSyncResponse {
     v1::PreviewSyncResponse {
         entries: preview.plans.into_iter().map(plan).collect(),
         // The stored form of a summary is the message's JSON.
-        result: serde_json::to_value(&preview.summary).and_then(serde_json::from_value).ok(),
+        result: serde_json::to_value(&preview.summary)
+            .and_then(serde_json::from_value)
+            .ok(),
     }
 }
 
@@ -101,8 +103,15 @@ fn plan(plan: Plan) -> v1::PlannedEntry {
         reason: plan.reason,
         rule: plan.case.rule,
         start_time: span.map(|span| span.start.into()),
-        end_time: desired.as_ref().map(|desired| desired.end).or(span.map(|span| span.end)).map(Into::into),
-        description: desired.as_ref().map(|desired| desired.description.clone()).unwrap_or_default(),
+        end_time: desired
+            .as_ref()
+            .map(|desired| desired.end)
+            .or(span.map(|span| span.end))
+            .map(Into::into),
+        description: desired
+            .as_ref()
+            .map(|desired| desired.description.clone())
+            .unwrap_or_default(),
         target: desired.map(|desired| desired.target.into()),
     }
 }
@@ -118,7 +127,13 @@ impl From<reconcile::Report> for v1::ReconcileSyncResponse {
             duplicates: report
                 .duplicates
                 .into_iter()
-                .map(|(conference, kept_entry_id, extra_entry_ids)| v1::DuplicateEntries { conference, kept_entry_id, extra_entry_ids })
+                .map(
+                    |(conference, kept_entry_id, extra_entry_ids)| v1::DuplicateEntries {
+                        conference,
+                        kept_entry_id,
+                        extra_entry_ids,
+                    },
+                )
                 .collect(),
             duplicates_deleted: count(report.duplicates_deleted),
         }
@@ -127,7 +142,11 @@ impl From<reconcile::Report> for v1::ReconcileSyncResponse {
 
 impl From<clean_up::Report> for v1::CleanUpSyncResponse {
     fn from(report: clean_up::Report) -> Self {
-        Self { found: count(report.found), deleted: count(report.deleted), failed: count(report.failed) }
+        Self {
+            found: count(report.found),
+            deleted: count(report.deleted),
+            failed: count(report.failed),
+        }
     }
 }
 

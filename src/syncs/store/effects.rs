@@ -39,7 +39,10 @@ impl State {
 
     /// As the database writes it.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(state, _)| *state == self).map_or("", |(_, text)| text)
+        Self::ALL
+            .iter()
+            .find(|(state, _)| *state == self)
+            .map_or("", |(_, text)| text)
     }
 
     /// Reads what the database, or in any case a person, wrote.
@@ -147,17 +150,31 @@ impl TryFrom<Row> for Effect {
 }
 
 /// The effects of an account on entries that start at `since` or later, and all open ones.
-pub async fn since(tx: &mut Tx, tenant: &TenantId, account: &DestinationAccount, since: DateTime<Utc>) -> Result<Vec<Effect>> {
+pub async fn since(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    account: &DestinationAccount,
+    since: DateTime<Utc>,
+) -> Result<Vec<Effect>> {
     const SQL: &str = concat!(
         "SELECT ",
         columns!(),
         " FROM effects WHERE tenant_id = $1 AND provider = $2 AND workspace_id = $3 AND user_id = $4 \
          AND (starts_at >= $5 OR state IN ('planned', 'sending', 'unknown', 'failed'))"
     );
-    fetch_all!(tx, Row, SQL, tenant.as_str(), account.provider, account.workspace.as_str(), account.user.as_str(), since)?
-        .into_iter()
-        .map(Effect::try_from)
-        .collect()
+    fetch_all!(
+        tx,
+        Row,
+        SQL,
+        tenant.as_str(),
+        account.provider,
+        account.workspace.as_str(),
+        account.user.as_str(),
+        since
+    )?
+    .into_iter()
+    .map(Effect::try_from)
+    .collect()
 }
 
 /// A page of an account's effects, newest start first, after `(start, id)`, in one state where that is given.
@@ -178,8 +195,17 @@ pub async fn page(
     );
     let (start, id) = after.unwrap_or((super::records::last_moment(), Uuid::max()));
     fetch_all!(
-        tx, Row, SQL, tenant.as_str(), account.provider, account.workspace.as_str(), account.user.as_str(),
-        state.map_or("", State::as_str), start, id, limit
+        tx,
+        Row,
+        SQL,
+        tenant.as_str(),
+        account.provider,
+        account.workspace.as_str(),
+        account.user.as_str(),
+        state.map_or("", State::as_str),
+        start,
+        id,
+        limit
     )?
     .into_iter()
     .map(Effect::try_from)
@@ -202,7 +228,14 @@ pub struct Draft<'a> {
 
 impl Draft<'_> {
     /// The effect as it stands after it was announced for the `sends`-th time.
-    fn announced(&self, name: EffectName, known: Option<&Effect>, sends: i64, answer_by: DateTime<Utc>, now: DateTime<Utc>) -> Effect {
+    fn announced(
+        &self,
+        name: EffectName,
+        known: Option<&Effect>,
+        sends: i64,
+        answer_by: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Effect {
         Effect {
             name,
             sync: self.sync.clone(),
@@ -240,11 +273,24 @@ pub async fn announce(
          ON CONFLICT (tenant_id, provider, workspace_id, user_id, source_key) DO NOTHING";
     let id = Uuid::now_v7();
     let inserted = execute!(
-        tx, SQL, tenant.as_str(), id, account.provider, account.workspace.as_str(), account.user.as_str(),
-        draft.source_key, draft.sync.as_str(), Json(draft.payload), draft.payload_hash, answer_by, draft.payload.start, now,
+        tx,
+        SQL,
+        tenant.as_str(),
+        id,
+        account.provider,
+        account.workspace.as_str(),
+        account.user.as_str(),
+        draft.source_key,
+        draft.sync.as_str(),
+        Json(draft.payload),
+        draft.payload_hash,
+        answer_by,
+        draft.payload.start,
+        now,
         draft.run
     )?;
-    Ok((inserted == 1).then(|| draft.announced(EffectName::new(tenant.clone(), id), None, 1, answer_by, now)))
+    Ok((inserted == 1)
+        .then(|| draft.announced(EffectName::new(tenant.clone(), id), None, 1, answer_by, now)))
 }
 
 /// Announces that an effect is sent (again), with this payload; `None` when somebody else changed it since it was read.
@@ -259,10 +305,29 @@ pub async fn announce_again(
          answer_by = $4, note = '', starts_at = $5, updated_at = $6, run_id = $11 \
          WHERE tenant_id = $7 AND effect_id = $8 AND state = $9 AND sends = $10";
     let changed = execute!(
-        tx, SQL, draft.sync.as_str(), Json(draft.payload), draft.payload_hash, answer_by, draft.payload.start, now,
-        effect.name.tenant.as_str(), effect.name.id, effect.state.as_str(), effect.sends, draft.run
+        tx,
+        SQL,
+        draft.sync.as_str(),
+        Json(draft.payload),
+        draft.payload_hash,
+        answer_by,
+        draft.payload.start,
+        now,
+        effect.name.tenant.as_str(),
+        effect.name.id,
+        effect.state.as_str(),
+        effect.sends,
+        draft.run
     )?;
-    Ok((changed == 1).then(|| draft.announced(effect.name.clone(), Some(effect), effect.sends + 1, answer_by, now)))
+    Ok((changed == 1).then(|| {
+        draft.announced(
+            effect.name.clone(),
+            Some(effect),
+            effect.sends + 1,
+            answer_by,
+            now,
+        )
+    }))
 }
 
 /// What came of a send, or of looking for an entry.
@@ -285,14 +350,32 @@ pub struct Outcome<'a> {
 }
 
 /// Writes what came of the `sends`-th send; `false`, and nothing, when the effect went on without us.
-pub async fn settle(tx: &mut Tx, name: &EffectName, sends: i64, outcome: &Outcome<'_>, now: DateTime<Utc>) -> Result<bool> {
+pub async fn settle(
+    tx: &mut Tx,
+    name: &EffectName,
+    sends: i64,
+    outcome: &Outcome<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool> {
     const SQL: &str = "UPDATE effects SET state = $1, entry_id = COALESCE($2, entry_id), entry_hash = COALESCE($3, entry_hash), \
          edited = $4, adopted = $5, answer_by = $6, note = $7, updated_at = $8, \
          payload_hash = CASE WHEN $12 THEN '' ELSE payload_hash END \
          WHERE tenant_id = $9 AND effect_id = $10 AND sends = $11";
     let changed = execute!(
-        tx, SQL, outcome.state.as_str(), outcome.entry.map(|(id, _)| id), outcome.entry.map(|(_, hash)| hash), outcome.edited,
-        outcome.adopted, outcome.answer_by, outcome.note, now, name.tenant.as_str(), name.id, sends, outcome.stale
+        tx,
+        SQL,
+        outcome.state.as_str(),
+        outcome.entry.map(|(id, _)| id),
+        outcome.entry.map(|(_, hash)| hash),
+        outcome.edited,
+        outcome.adopted,
+        outcome.answer_by,
+        outcome.note,
+        now,
+        name.tenant.as_str(),
+        name.id,
+        sends,
+        outcome.stale
     )?;
     Ok(changed == 1)
 }
@@ -313,17 +396,44 @@ pub async fn adopt(
          VALUES ($1, $2, $3, $4, $5, $6, $7, 'done', $8, $9, $10, $11, FALSE, TRUE, 0, 'found at the destination', $12, $13, $13) \
          ON CONFLICT (tenant_id, provider, workspace_id, user_id, source_key) DO NOTHING";
     let inserted = execute!(
-        tx, SQL, tenant.as_str(), Uuid::now_v7(), account.provider, account.workspace.as_str(), account.user.as_str(),
-        draft.source_key, draft.sync.as_str(), Json(draft.payload), draft.payload_hash, entry_id, entry_hash,
-        draft.payload.start, now
+        tx,
+        SQL,
+        tenant.as_str(),
+        Uuid::now_v7(),
+        account.provider,
+        account.workspace.as_str(),
+        account.user.as_str(),
+        draft.source_key,
+        draft.sync.as_str(),
+        Json(draft.payload),
+        draft.payload_hash,
+        entry_id,
+        entry_hash,
+        draft.payload.start,
+        now
     )?;
     Ok(inserted == 1)
 }
 
 /// Forgets that an entry was written, because it was cleaned up; only the effect of that very entry.
-pub async fn forget(tx: &mut Tx, tenant: &TenantId, account: &DestinationAccount, source_key: &str, entry_id: &str) -> Result<()> {
+pub async fn forget(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    account: &DestinationAccount,
+    source_key: &str,
+    entry_id: &str,
+) -> Result<()> {
     const SQL: &str = "DELETE FROM effects WHERE tenant_id = $1 AND provider = $2 AND workspace_id = $3 AND user_id = $4 \
          AND source_key = $5 AND entry_id = $6";
-    execute!(tx, SQL, tenant.as_str(), account.provider, account.workspace.as_str(), account.user.as_str(), source_key, entry_id)?;
+    execute!(
+        tx,
+        SQL,
+        tenant.as_str(),
+        account.provider,
+        account.workspace.as_str(),
+        account.user.as_str(),
+        source_key,
+        entry_id
+    )?;
     Ok(())
 }

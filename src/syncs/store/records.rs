@@ -36,7 +36,13 @@ fn record(tenant: &TenantId, row: Row) -> Record {
 }
 
 /// Stores a meeting, unless it is stored just like this; whether anything changed.
-pub async fn put(tx: &mut Tx, tenant: &TenantId, account: &SourceAccount, meeting: &Meeting, now: DateTime<Utc>) -> Result<bool> {
+pub async fn put(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    account: &SourceAccount,
+    meeting: &Meeting,
+    now: DateTime<Utc>,
+) -> Result<bool> {
     const SQL: &str = "INSERT INTO records (tenant_id, record_id, provider, account_id, external_id, content, hash, settled, \
          started_at, ended_at, first_seen_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) \
          ON CONFLICT (tenant_id, provider, account_id, external_id) DO UPDATE SET content = excluded.content, \
@@ -61,11 +67,24 @@ pub async fn put(tx: &mut Tx, tenant: &TenantId, account: &SourceAccount, meetin
 }
 
 /// The records of an account that had not ended before `since`, by start.
-pub async fn since(tx: &mut Tx, tenant: &TenantId, account: &SourceAccount, since: DateTime<Utc>) -> Result<Vec<Record>> {
+pub async fn since(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    account: &SourceAccount,
+    since: DateTime<Utc>,
+) -> Result<Vec<Record>> {
     const SQL: &str = "SELECT record_id, content, settled FROM records \
          WHERE tenant_id = $1 AND provider = $2 AND account_id = $3 AND (ended_at IS NULL OR ended_at >= $4) \
          ORDER BY started_at, external_id";
-    let rows = fetch_all!(tx, Row, SQL, tenant.as_str(), account.provider, account.id.as_str(), since)?;
+    let rows = fetch_all!(
+        tx,
+        Row,
+        SQL,
+        tenant.as_str(),
+        account.provider,
+        account.id.as_str(),
+        since
+    )?;
     Ok(rows.into_iter().map(|row| record(tenant, row)).collect())
 }
 
@@ -81,7 +100,17 @@ pub async fn page(
          WHERE tenant_id = $1 AND provider = $2 AND account_id = $3 AND (started_at, record_id) < ($4, $5) \
          ORDER BY started_at DESC, record_id DESC LIMIT $6";
     let (start, id) = after.unwrap_or((last_moment(), Uuid::max()));
-    let rows = fetch_all!(tx, Row, SQL, tenant.as_str(), account.provider, account.id.as_str(), start, id, limit)?;
+    let rows = fetch_all!(
+        tx,
+        Row,
+        SQL,
+        tenant.as_str(),
+        account.provider,
+        account.id.as_str(),
+        start,
+        id,
+        limit
+    )?;
     Ok(rows.into_iter().map(|row| record(tenant, row)).collect())
 }
 

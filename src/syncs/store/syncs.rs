@@ -37,7 +37,12 @@ impl TryFrom<Row> for Sync {
 
     fn try_from(row: Row) -> Result<Self> {
         let tenant = ResourceId::parse("tenant_id", &row.tenant_id)?;
-        let token = |id: &str| Ok::<_, Error>(TokenName::new(tenant.clone(), ResourceId::parse("token_id", id)?));
+        let token = |id: &str| {
+            Ok::<_, Error>(TokenName::new(
+                tenant.clone(),
+                ResourceId::parse("token_id", id)?,
+            ))
+        };
         Ok(Self {
             source: token(&row.source_token)?,
             destination: token(&row.destination_token)?,
@@ -95,7 +100,11 @@ pub async fn update(tx: &mut Tx, sync: &Sync) -> Result<bool> {
 
 /// The sync, or `None`.
 pub async fn get(tx: &mut Tx, name: &SyncName) -> Result<Option<Sync>> {
-    const SQL: &str = concat!("SELECT ", columns!(), " FROM syncs WHERE tenant_id = $1 AND sync_id = $2");
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM syncs WHERE tenant_id = $1 AND sync_id = $2"
+    );
     fetch_optional!(tx, Row, SQL, name.tenant.as_str(), name.id.as_str())?
         .map(Sync::try_from)
         .transpose()

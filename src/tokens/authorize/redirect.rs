@@ -93,7 +93,10 @@ fn refusal(error: &str) -> Error {
     }
     Error::precondition(
         "CONSENT_FAILED",
-        format!("Google ended the consent with {}; nothing was changed", shown(error)),
+        format!(
+            "Google ended the consent with {}; nothing was changed",
+            shown(error)
+        ),
     )
 }
 
@@ -121,7 +124,11 @@ pub(super) fn check_uri(uri: &str) -> Result<()> {
     };
     let fine_scheme = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
     let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    if fine_scheme && bare { Ok(()) } else { Err(wrong()) }
+    if fine_scheme && bare {
+        Ok(())
+    } else {
+        Err(wrong())
+    }
 }
 
 #[cfg(test)]
@@ -157,19 +164,40 @@ mod tests {
 
     #[test]
     fn what_is_no_redirect_is_refused() {
-        for text in ["", "http://localhost/", "hello", "?code=4/0composed", "?state=s", &"x".repeat(1 << 20)] {
-            assert!(matches!(read(text), Err(Error::Invalid(_))), "{}", text.len());
+        for text in [
+            "",
+            "http://localhost/",
+            "hello",
+            "?code=4/0composed",
+            "?state=s",
+            &"x".repeat(1 << 20),
+        ] {
+            assert!(
+                matches!(read(text), Err(Error::Invalid(_))),
+                "{}",
+                text.len()
+            );
         }
     }
 
     #[test]
     fn only_loopback_may_go_without_tls() {
-        for uri in ["http://127.0.0.1:8085", "http://[::1]:1/", "http://localhost/cb", "https://a.example.com/oauth2callback"] {
+        for uri in [
+            "http://127.0.0.1:8085",
+            "http://[::1]:1/",
+            "http://localhost/cb",
+            "https://a.example.com/oauth2callback",
+        ] {
             assert!(check_uri(uri).is_ok(), "{uri}");
         }
         for uri in [
-            "", "urn:ietf:wg:oauth:2.0:oob", "http://a.example.com/", "https://u:p@a.example.com/",
-            "http://127.0.0.1/#x", "ftp://127.0.0.1/", "http://127.0.0.1.example.com/",
+            "",
+            "urn:ietf:wg:oauth:2.0:oob",
+            "http://a.example.com/",
+            "https://u:p@a.example.com/",
+            "http://127.0.0.1/#x",
+            "ftp://127.0.0.1/",
+            "http://127.0.0.1.example.com/",
         ] {
             assert!(check_uri(uri).is_err(), "{uri}");
         }

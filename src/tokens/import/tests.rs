@@ -34,7 +34,10 @@ fn pythons_file_is_read() {
     let grant = read(PYTHON);
     assert_eq!(grant.refresh_token.expose(), "1//0composedPY");
     assert_eq!(access(&grant), "ya29.composedPY");
-    assert_eq!(grant.client_id.as_deref(), Some("123-abc.apps.googleusercontent.com"));
+    assert_eq!(
+        grant.client_id.as_deref(),
+        Some("123-abc.apps.googleusercontent.com")
+    );
     assert_eq!(grant.scopes.as_slice().len(), 2);
     let end = grant.access_expires_at.unwrap();
     assert_eq!(end.to_rfc3339(), "2026-11-21T00:51:50.518903+00:00");
@@ -50,7 +53,11 @@ fn pythons_times_are_utc_with_and_without_fraction_and_zone() {
         ("2026-11-21T02:51:51+02:00", 1_795_222_311),
     ] {
         let text = PYTHON.replace("2026-11-21T00:51:50.518903Z", written);
-        assert_eq!(read(&text).access_expires_at.unwrap().timestamp(), seconds, "{written}");
+        assert_eq!(
+            read(&text).access_expires_at.unwrap().timestamp(),
+            seconds,
+            "{written}"
+        );
     }
     let unreadable = PYTHON.replace("2026-11-21T00:51:50.518903Z", "tomorrow");
     assert_eq!(read(&unreadable).access_expires_at, None);
@@ -60,9 +67,13 @@ fn pythons_times_are_utc_with_and_without_fraction_and_zone() {
 fn nodes_file_is_read_with_milliseconds_and_the_end_of_the_grant() {
     let grant = read(NODE);
     assert_eq!(access(&grant), "ya29.composedJS");
-    assert_eq!(grant.access_expires_at.unwrap().timestamp_millis(), 1_795_222_363_232);
+    assert_eq!(
+        grant.access_expires_at.unwrap().timestamp_millis(),
+        1_795_222_363_232
+    );
     assert_eq!(grant.client_id, None);
-    let seconds = (grant.grant_expires_at.unwrap() - grant.access_expires_at.unwrap()).num_seconds();
+    let seconds =
+        (grant.grant_expires_at.unwrap() - grant.access_expires_at.unwrap()).num_seconds();
     assert_eq!(seconds, 604_799 - 3600);
 }
 
@@ -79,7 +90,10 @@ fn the_originals_file_is_read_compact_and_indented() {
     for text in [ORIGINAL, &pretty] {
         let grant = read(text);
         assert_eq!(grant.refresh_token.expose(), "1//0composedBBBB");
-        assert_eq!(grant.access_expires_at.unwrap().timestamp_millis(), 1_762_600_000_123);
+        assert_eq!(
+            grant.access_expires_at.unwrap().timestamp_millis(),
+            1_762_600_000_123
+        );
         assert_eq!(grant.scopes.as_slice().len(), 2);
     }
 }
@@ -90,7 +104,10 @@ fn a_row_of_the_originals_table_is_read_as_json_and_as_psql_prints_it() {
         let grant = read(text);
         assert_eq!(grant.refresh_token.expose(), "1//0composedBBBB");
         assert_eq!(access(&grant), "ya29.composedAAAA");
-        assert_eq!(grant.access_expires_at.unwrap().timestamp_millis(), 1_762_600_000_123);
+        assert_eq!(
+            grant.access_expires_at.unwrap().timestamp_millis(),
+            1_762_600_000_123
+        );
     }
 }
 
@@ -99,13 +116,21 @@ fn mixtures_of_the_forms_are_read() {
     let mixed = r#"{"type":"authorized_user","client_id":"c","refresh_token":"1//0r","access_token":"ya29.a","expiry_date":1795222363232.7,"scopes":"a b"}"#;
     let grant = read(mixed);
     assert_eq!(access(&grant), "ya29.a");
-    assert_eq!(grant.access_expires_at.unwrap().timestamp_millis(), 1_795_222_363_232);
+    assert_eq!(
+        grant.access_expires_at.unwrap().timestamp_millis(),
+        1_795_222_363_232
+    );
     assert_eq!(grant.scopes.to_string(), "a b");
 }
 
 #[test]
 fn a_byte_order_mark_and_blanks_do_not_matter() {
-    assert_eq!(read(&format!("\u{feff}\n {ORIGINAL}\r\n")).refresh_token.expose(), "1//0composedBBBB");
+    assert_eq!(
+        read(&format!("\u{feff}\n {ORIGINAL}\r\n"))
+            .refresh_token
+            .expose(),
+        "1//0composedBBBB"
+    );
 }
 
 #[test]
@@ -141,8 +166,13 @@ fn files_that_are_taken_for_a_token_are_named() {
     assert!(refusal(client).contains("credentials.json"));
     assert!(refusal(&client.replace("installed", "web")).contains("credentials.json"));
     assert!(refusal(r#"{"type":"service_account","private_key":"x"}"#).contains("service account"));
-    assert!(refusal(r#"{"type":"external_account","refresh_token":"x"}"#).contains("authorized_user"));
-    let foreign = PYTHON.replace("https://oauth2.googleapis.com/token", "https://login.example.com/token");
+    assert!(
+        refusal(r#"{"type":"external_account","refresh_token":"x"}"#).contains("authorized_user")
+    );
+    let foreign = PYTHON.replace(
+        "https://oauth2.googleapis.com/token",
+        "https://login.example.com/token",
+    );
     assert!(refusal(&foreign).contains("somebody else"));
     assert!(refusal(&ROW.replace("google", "github")).contains("somebody else"));
     assert!(refusal(r#"{"name":"syncline"}"#).contains("no known form"));
@@ -164,7 +194,10 @@ fn torn_and_odd_texts_are_refused_without_repeating_them() {
         &"x".repeat(10_000_000),
     ] {
         let reason = refusal(text);
-        assert!(!reason.contains("composed") && reason.len() < 300, "{reason}");
+        assert!(
+            !reason.contains("composed") && reason.len() < 300,
+            "{reason}"
+        );
     }
     assert!(refusal(&ORIGINAL[..80]).contains("cut off"));
 }

@@ -24,7 +24,8 @@ pub(in crate::tokens) async fn add_consent(
     consent: &Consent,
     at: DateTime<Utc>,
 ) -> Result<()> {
-    const SQL: &str = "INSERT INTO token_authorizations (tenant_id, state_hash, token_id, redirect_uri, scopes,
+    const SQL: &str =
+        "INSERT INTO token_authorizations (tenant_id, state_hash, token_id, redirect_uri, scopes,
             client_id, verifier_sealed, expires_at, created_at)
         SELECT tenant_id, $2, $3, $4, $5, $6, $7, $8, $9 FROM tenants WHERE tenant_id = $1";
     let added = execute!(
@@ -41,7 +42,10 @@ pub(in crate::tokens) async fn add_consent(
         at,
     )?;
     match added {
-        0 => Err(Error::not_found("tenant", format!("tenants/{}", name.tenant))),
+        0 => Err(Error::not_found(
+            "tenant",
+            format!("tenants/{}", name.tenant),
+        )),
         _ => Ok(()),
     }
 }

@@ -72,10 +72,9 @@ async fn an_archived_project_is_in_the_list() {
 async fn a_project_is_created_once_and_its_name_is_then_taken() {
     let lab = Lab::empty().await;
     let clockify = lab.clockify();
-    let made = clockify
-        .create_project(&lab.workspace, &project("Google Meet"))
-        .await
-        .expect("a project");
+    let new = project("Google Meet");
+    let create = || clockify.create_project(&lab.workspace, &new);
+    let made = create().await.expect("a project");
     {
         let world = lab.sim.world();
         let kept = &world.clockify.projects[0];
@@ -84,8 +83,7 @@ async fn a_project_is_created_once_and_its_name_is_then_taken() {
         assert_eq!(kept.note, "Google Meet attendance history");
         assert!(!kept.public && !kept.billable);
     }
-    let again = clockify.create_project(&lab.workspace, &project("Google Meet"));
-    let error = again.await.expect_err("taken");
+    let error = create().await.expect_err("taken");
     assert!(matches!(error, ClockifyError::NameTaken { .. }), "{error}");
 }
 

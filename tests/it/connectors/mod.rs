@@ -2,6 +2,7 @@
 
 mod calendar;
 mod clockify;
+mod endless;
 mod entries;
 mod meet;
 mod oauth;

@@ -13,10 +13,21 @@ use syncline::{
 
 const MEETINGS: usize = 12;
 
+fn canned(status: u16, body: &str) -> Canned {
+    Canned {
+        status,
+        body: body.to_owned(),
+        content_type: "application/json".to_owned(),
+        headers: Vec::new(),
+    }
+}
+
 fn add_meetings(desk: &Desk) {
     for hours in 0..MEETINGS as i64 {
         let start = desk.ago(3 + 2 * hours);
-        desk.sim.world().add_meeting(Meeting::between(start, start + TimeDelta::minutes(30)).titled("Weekly"));
+        desk.sim
+            .world()
+            .add_meeting(Meeting::between(start, start + TimeDelta::minutes(30)).titled("Weekly"));
     }
 }
 
@@ -27,55 +38,111 @@ async fn no_fault_of_the_menu_doubles_or_loses_an_entry(database: Database) {
         let sync = desk.sync("s", Definition::default()).await;
         desk.sim.faults().apply(&fault);
         let run = start(&desk.app, &sync, Arguments::default()).await;
-        let (during, _) = finished(&desk.app, run).await;
+        let (during, said) = finished(&desk.app, run).await;
         let marked = desk.marked();
-        assert!(marked.values().all(|entries| *entries == 1), "{}: doubled while it lasted", fault.name);
-        if marked.len() < MEETINGS {
-            assert_ne!(during.state.as_str(), "succeeded", "{}: entries are missing and the run says that all is well", fault.name);
+        assert!(
+            marked.values().all(|entries| *entries == 1),
+            "{}: doubled while it lasted",
+            fault.name
+        );
+        let said_aloud = said
+            .notices
+            .iter()
+            .any(|notice| notice.contains("still run"));
+        if marked.len() < MEETINGS && !said_aloud {
+            assert_ne!(
+                during.state.as_str(),
+                "succeeded",
+                "{}: entries are missing and the run says that all is well",
+                fault.name
+            );
         }
         desk.sim.faults().clear();
         // A refresh that was refused for good needs a person; that person gives the consent again.
         desk.consent_again().await;
         desk.sim.clock().advance(TimeDelta::minutes(1));
         let (run, summary) = desk.run(&sync).await;
-        assert_eq!(run.state.as_str(), "succeeded", "{}: {:?} {summary:?}", fault.name, run.failure);
+        assert_eq!(
+            run.state.as_str(),
+            "succeeded",
+            "{}: {:?} {summary:?}",
+            fault.name,
+            run.failure
+        );
         let marked = desk.marked();
-        assert!(marked.values().all(|entries| *entries == 1), "{}: doubled", fault.name);
-        assert_eq!(marked.len(), MEETINGS, "{}: missing after the next run; the first said {:?}", fault.name, during.failure);
+        assert!(
+            marked.values().all(|entries| *entries == 1),
+            "{}: doubled",
+            fault.name
+        );
+        assert_eq!(
+            marked.len(),
+            MEETINGS,
+            "{}: missing after the next run; the first said {:?}",
+            fault.name,
+            during.failure
+        );
     }
 }
 
 async fn every_third_post_throttled_is_written_within_the_run(database: Database) {
     let desk = Desk::empty(database).await;
     add_meetings(&desk);
-    let canned = Canned { status: 429, headers: vec![("Retry-After".to_owned(), "1".to_owned())], ..Canned::default() };
-    desk.sim.faults().add(Rule::on("clockify.timeEntries.create", When::Every(3), Effect::Reply(canned)));
+    let canned = Canned {
+        headers: vec![("Retry-After".to_owned(), "1".to_owned())],
+        ..canned(429, "")
+    };
+    desk.sim.faults().add(Rule::on(
+        "clockify.timeEntries.create",
+        When::Every(3),
+        Effect::Reply(canned),
+    ));
     let sync = desk.sync("s", Definition::default()).await;
     let summary = desk.run_well(&sync).await;
     assert_eq!(summary.created, MEETINGS as u64, "{summary:?}");
     desk.assert_each_once(MEETINGS);
 }
 
-async fn a_post_that_is_stored_but_answered_502_is_counted_once_and_not_doubled(database: Database) {
+async fn a_post_that_is_stored_but_answered_502_is_counted_once_and_not_doubled(
+    database: Database,
+) {
     let desk = Desk::empty(database).await;
     add_meetings(&desk);
-    let canned = Canned { status: 502, ..Canned::default() };
-    desk.sim.faults().add(Rule::on("clockify.timeEntries.create", When::Every(3), Effect::CommitThenReply(canned)));
+    let canned = canned(502, "");
+    desk.sim.faults().add(Rule::on(
+        "clockify.timeEntries.create",
+        When::Every(3),
+        Effect::CommitThenReply(canned),
+    ));
     let sync = desk.sync("s", Definition::default()).await;
     let summary = desk.run_well(&sync).await;
-    assert_eq!((summary.created, summary.failed, summary.unresolved), (MEETINGS as u64, 0, 0), "{summary:?}");
+    assert_eq!(
+        (summary.created, summary.failed, summary.unresolved),
+        (MEETINGS as u64, 0, 0),
+        "{summary:?}"
+    );
     desk.assert_each_once(MEETINGS);
 }
 
 async fn a_permanent_refusal_of_every_entry_is_a_failed_run(database: Database) {
     let desk = Desk::empty(database).await;
     add_meetings(&desk);
-    let body = r#"{"message":"You entered invalid value for field: [start]","code":501}"#.to_owned();
-    let canned = Canned { status: 400, body, ..Canned::default() };
-    desk.sim.faults().add(Rule::on("clockify.timeEntries.create", When::Always, Effect::Reply(canned)));
+    let canned = canned(
+        400,
+        r#"{"message":"You entered invalid value for field: [start]","code":501}"#,
+    );
+    desk.sim.faults().add(Rule::on(
+        "clockify.timeEntries.create",
+        When::Always,
+        Effect::Reply(canned),
+    ));
     let sync = desk.sync("s", Definition::default()).await;
     let (run, summary) = desk.run(&sync).await;
-    assert_eq!((run.state.as_str(), summary.failed), ("failed", MEETINGS as u64), "{summary:?}");
+    assert_eq!(
+        (run.state.as_str(), summary.failed),
+        ("failed", MEETINGS as u64),
+        "{summary:?}"
+    );
     desk.sim.faults().clear();
     assert_eq!(desk.run_well(&sync).await.created, MEETINGS as u64);
 }

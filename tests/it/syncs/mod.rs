@@ -17,7 +17,7 @@ use syncline::{
     runs::{Run, State, accept, worker::Worker},
     simulator::{
         Now, Options as World, Simulator,
-        world::{CLIENT_ID, CLIENT_SECRET, SCOPES},
+        world::{CLIENT_ID, CLIENT_SECRET, NewEntry, SCOPES},
     },
     syncs::{
         create,
@@ -58,8 +58,17 @@ impl Desk {
         let folder = kit::temp_dir();
         let config = config_for(&sim, &folder);
         let app = replica(&database, &config).await;
-        let worker = Worker::start(app.clone(), vec![Arc::new(SyncJob)], None).await.unwrap();
-        let desk = Self { sim, app, database, config, worker: Some(worker), _folder: folder };
+        let worker = Worker::start(app.clone(), vec![Arc::new(SyncJob)], None)
+            .await
+            .unwrap();
+        let desk = Self {
+            sim,
+            app,
+            database,
+            config,
+            worker: Some(worker),
+            _folder: folder,
+        };
         desk.add_tokens().await;
         desk
     }
@@ -69,11 +78,24 @@ impl Desk {
             let mut world = self.sim.world();
             let me = world.me().id.clone();
             let grant = world.grant(&me, &SCOPES);
-            (grant.refresh_token.clone().expect("offline access"), world.clockify_me().api_key.clone())
+            (
+                grant.refresh_token.clone().expect("offline access"),
+                world.clockify_me().api_key.clone(),
+            )
         };
-        let grant = OauthGrant { refresh_token: refresh_token.into(), ..OauthGrant::default() };
-        for (provider, given) in [(Provider::Google, Given::Grant(grant)), (Provider::Clockify, Given::ApiKey(key.into()))] {
-            let create = Create { provider: Some(provider), given: Some(given), ..Create::default() };
+        let grant = OauthGrant {
+            refresh_token: refresh_token.into(),
+            ..OauthGrant::default()
+        };
+        for (provider, given) in [
+            (Provider::Google, Given::Grant(grant)),
+            (Provider::Clockify, Given::ApiKey(key.into())),
+        ] {
+            let create = Create {
+                provider: Some(provider),
+                given: Some(given),
+                ..Create::default()
+            };
             tokens::create(&self.app, create).await.unwrap();
         }
         self.sim.calls().clear();
@@ -85,14 +107,28 @@ impl Desk {
             let mut world = self.sim.world();
             let me = world.me().id.clone();
             let grant = world.grant(&me, &SCOPES);
-            (grant.refresh_token.clone().expect("offline access"), world.clockify_me().api_key.clone())
+            (
+                grant.refresh_token.clone().expect("offline access"),
+                world.clockify_me().api_key.clone(),
+            )
         };
-        let grant = OauthGrant { refresh_token: refresh_token.into(), ..OauthGrant::default() };
-        for (id, given) in [("google", Given::Grant(grant)), ("clockify", Given::ApiKey(key.into()))] {
-            let name = syncline::base::TokenName::new(ResourceId::default_tenant(), id.parse().unwrap());
+        let grant = OauthGrant {
+            refresh_token: refresh_token.into(),
+            ..OauthGrant::default()
+        };
+        for (id, given) in [
+            ("google", Given::Grant(grant)),
+            ("clockify", Given::ApiKey(key.into())),
+        ] {
+            let name =
+                syncline::base::TokenName::new(ResourceId::default_tenant(), id.parse().unwrap());
             let token = tokens::get(&self.app, &name).await.unwrap();
             if token.standing(self.app.db.now()) != tokens::Standing::Active {
-                let update = tokens::Update { name: name.to_string(), given: Some(given), ..tokens::Update::default() };
+                let update = tokens::Update {
+                    name: name.to_string(),
+                    given: Some(given),
+                    ..tokens::Update::default()
+                };
                 tokens::update(&self.app, update).await.unwrap();
             }
         }
@@ -160,6 +196,17 @@ impl Desk {
     }
 }
 
+/// An entry that is there before we come.
+fn entry(start: DateTime<Utc>, description: impl Into<String>) -> NewEntry {
+    NewEntry {
+        start,
+        end: Some(start + TimeDelta::hours(1)),
+        description: description.into(),
+        project: None,
+        tags: Vec::new(),
+    }
+}
+
 fn config_for(sim: &Simulator, folder: &TempDir) -> Config {
     let mut config = Config::with_defaults(folder.path());
     let endpoints = sim.endpoints();
@@ -188,7 +235,9 @@ fn config_for(sim: &Simulator, folder: &TempDir) -> Config {
 /// One more process, as far as the database can tell.
 async fn replica(database: &Database, config: &Config) -> App {
     let db = database.connect().await;
-    App::assemble(config.clone(), db).await.unwrap()
+    syncline::startup::assemble(config.clone(), db)
+        .await
+        .unwrap()
 }
 
 async fn start(app: &App, sync: &SyncName, arguments: Arguments) -> Run {
@@ -205,11 +254,26 @@ async fn start(app: &App, sync: &SyncName, arguments: Arguments) -> Run {
 
 async fn finished(app: &App, run: Run) -> (Run, Summary) {
     let run = kit::eventually(PATIENCE, || async {
-        let mut tx = app.db.read(Scope::Tenant(run.name.tenant.clone())).await.unwrap();
-        let now = syncline::runs::store::get(&mut tx, &run.name).await.unwrap().unwrap();
-        if now.state.is_final() { Ok(now) } else { Err(format!("{now:?}")) }
+        let mut tx = app
+            .db
+            .read(Scope::Tenant(run.name.tenant.clone()))
+            .await
+            .unwrap();
+        let now = syncline::runs::store::get(&mut tx, &run.name)
+            .await
+            .unwrap()
+            .unwrap();
+        if now.state.is_final() {
+            Ok(now)
+        } else {
+            Err(format!("{now:?}"))
+        }
     })
     .await;
-    let summary = run.result.clone().map(|result| serde_json::from_value(result).unwrap()).unwrap_or_default();
+    let summary = run
+        .result
+        .clone()
+        .map(|result| serde_json::from_value(result).unwrap())
+        .unwrap_or_default();
     (run, summary)
 }

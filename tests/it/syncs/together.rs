@@ -14,8 +14,13 @@ use syncline::{
 async fn two_syncs_on_one_account_in_two_workers_write_each_entry_once(database: Database) {
     let desk = Desk::standard(database).await;
     let other = replica(&desk.database, &desk.config).await;
-    let worker = Worker::start(other.clone(), vec![Arc::new(SyncJob)], None).await.unwrap();
-    let names = [desk.sync("a", Definition::default()).await, desk.sync("b", Definition::default()).await];
+    let worker = Worker::start(other.clone(), vec![Arc::new(SyncJob)], None)
+        .await
+        .unwrap();
+    let names = [
+        desk.sync("a", Definition::default()).await,
+        desk.sync("b", Definition::default()).await,
+    ];
     let mut runs = Vec::new();
     for (app, name) in [(&desk.app, &names[0]), (&other, &names[1])] {
         runs.push(start(app, name, Arguments::default()).await);
@@ -23,7 +28,12 @@ async fn two_syncs_on_one_account_in_two_workers_write_each_entry_once(database:
     let mut created = 0;
     for run in runs {
         let (run, summary) = finished(&desk.app, run).await;
-        assert_eq!(run.state.as_str(), "succeeded", "{:?} {summary:?}", run.failure);
+        assert_eq!(
+            run.state.as_str(),
+            "succeeded",
+            "{:?} {summary:?}",
+            run.failure
+        );
         created += summary.created;
     }
     assert_eq!(created, 240);
@@ -38,7 +48,12 @@ async fn two_runs_of_one_sync_at_once_write_each_entry_once(database: Database) 
     let second = start(&desk.app, &sync, Arguments::default()).await;
     for run in [first, second] {
         let (run, summary) = finished(&desk.app, run).await;
-        assert_eq!(run.state.as_str(), "succeeded", "{:?} {summary:?}", run.failure);
+        assert_eq!(
+            run.state.as_str(),
+            "succeeded",
+            "{:?} {summary:?}",
+            run.failure
+        );
     }
     desk.assert_each_once(240);
 }
@@ -50,16 +65,36 @@ async fn a_worker_that_is_told_to_stop_hands_its_run_to_the_next_one(database: D
     let run = start(&desk.app, &sync, Arguments::default()).await;
     kit::eventually(super::PATIENCE, || async {
         let entries = desk.sim.world().entries().len();
-        if entries > 20 { Ok(()) } else { Err(format!("{entries} entries")) }
+        if entries > 20 {
+            Ok(())
+        } else {
+            Err(format!("{entries} entries"))
+        }
     })
     .await;
-    desk.worker.take().unwrap().shut_down(desk.config.runs.grace).await;
+    desk.worker
+        .take()
+        .unwrap()
+        .shut_down(desk.config.runs.grace)
+        .await;
     let written = desk.sim.world().entries().len();
     assert!(written < 240, "it should have stopped in the middle");
-    desk.worker = Some(Worker::start(desk.app.clone(), vec![Arc::new(SyncJob)], None).await.unwrap());
+    desk.worker = Some(
+        Worker::start(desk.app.clone(), vec![Arc::new(SyncJob)], None)
+            .await
+            .unwrap(),
+    );
     let (run, summary) = finished(&desk.app, run).await;
-    assert_eq!(run.state.as_str(), "succeeded", "{:?} {summary:?}", run.failure);
-    assert_eq!(summary.created, 240, "counted whichever attempt wrote it: {summary:?}");
+    assert_eq!(
+        run.state.as_str(),
+        "succeeded",
+        "{:?} {summary:?}",
+        run.failure
+    );
+    assert_eq!(
+        summary.created, 240,
+        "counted whichever attempt wrote it: {summary:?}"
+    );
     desk.assert_each_once(240);
 }
 

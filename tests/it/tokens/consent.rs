@@ -60,11 +60,20 @@ async fn a_consent_makes_the_token(database: Database) {
     let office = Office::open(database).await;
     let name = named("google");
     let begun = begin(&office, &name).await;
-    assert!(begun.url.contains("code_challenge_method=S256") && begun.url.contains("access_type=offline"));
+    assert!(
+        begun.url.contains("code_challenge_method=S256")
+            && begun.url.contains("access_type=offline")
+    );
     assert!(begun.state.expose().len() >= 43, "256 bits");
-    let token = complete(&office, &name, &browse(&begun.url).await).await.unwrap();
+    let token = complete(&office, &name, &browse(&begun.url).await)
+        .await
+        .unwrap();
     assert_eq!(token.state, State::Active);
-    assert!(token.missing_scopes().is_empty(), "{:?}", token.missing_scopes());
+    assert!(
+        token.missing_scopes().is_empty(),
+        "{:?}",
+        token.missing_scopes()
+    );
     access(&office.app, &name).await;
     office.advance(TimeDelta::hours(2));
     access(&office.app, &name).await;
@@ -77,7 +86,10 @@ async fn a_consent_revives_a_dead_token(database: Database) {
     let name = office.google().await;
     let me = office.sim.world().me();
     office.sim.world().revoke_grants(&me.id);
-    assert_eq!(reason(&try_access(&office.app, &name).await.unwrap_err()), "NEEDS_REAUTH");
+    assert_eq!(
+        reason(&try_access(&office.app, &name).await.unwrap_err()),
+        "NEEDS_REAUTH"
+    );
     connect(&office, &name).await.unwrap();
     access(&office.app, &name).await;
     tokens::revoke(&office.app, &name).await.unwrap();
@@ -94,7 +106,9 @@ async fn a_forged_or_foreign_state_changes_nothing(database: Database) {
     let forged = address.replace(begun.state.expose(), "composed-forged-state");
     let error = complete(&office, &name, &forged).await.unwrap_err();
     assert_eq!(reason(&error), "AUTHORIZATION_UNKNOWN");
-    let error = complete(&office, &named("other"), &address).await.unwrap_err();
+    let error = complete(&office, &named("other"), &address)
+        .await
+        .unwrap_err();
     assert_eq!(reason(&error), "AUTHORIZATION_UNKNOWN");
     assert_eq!(office.get(&name).await.etag(), before);
     assert_eq!(office.refreshes(), 1, "the provider was not even asked");
@@ -107,22 +121,31 @@ async fn a_state_is_good_once_and_for_ten_minutes(database: Database) {
     let name = named("google");
     let begun = begin(&office, &name).await;
     let address = browse(&begun.url).await;
-    let (one, two) = tokio::join!(complete(&office, &name, &address), complete(&office, &name, &address));
+    let (one, two) = tokio::join!(
+        complete(&office, &name, &address),
+        complete(&office, &name, &address)
+    );
     assert!(one.is_ok() != two.is_ok(), "exactly one of two at once");
     let error = complete(&office, &name, &address).await.unwrap_err();
     assert_eq!(reason(&error), "AUTHORIZATION_UNKNOWN");
     let begun = begin(&office, &name).await;
     let address = browse(&begun.url).await;
     office.advance(TimeDelta::minutes(10));
+    let asked = office.refreshes();
     let error = complete(&office, &name, &address).await.unwrap_err();
     assert_eq!(reason(&error), "AUTHORIZATION_UNKNOWN");
+    assert_eq!(office.refreshes(), asked, "the provider was not even asked");
 }
 
 async fn a_refused_consent_is_denied_and_changes_nothing(database: Database) {
     let office = Office::open(database).await;
     let name = office.fresh_google().await;
     let before = office.get(&name).await.etag();
-    office.fault("oauth.authorize", When::Nth(1), Effect::Tweak(Tweak::AccessDenied));
+    office.fault(
+        "oauth.authorize",
+        When::Nth(1),
+        Effect::Tweak(Tweak::AccessDenied),
+    );
     let error = connect(&office, &name).await.unwrap_err();
     assert_eq!(reason(&error), "CONSENT_REFUSED");
     assert_eq!(office.get(&name).await.etag(), before);
@@ -131,9 +154,16 @@ async fn a_refused_consent_is_denied_and_changes_nothing(database: Database) {
 async fn unticked_scopes_show_as_missing(database: Database) {
     let office = Office::open(database).await;
     let name = named("google");
-    office.fault("oauth.authorize", When::Nth(1), Effect::Tweak(Tweak::ReducedScope));
+    office.fault(
+        "oauth.authorize",
+        When::Nth(1),
+        Effect::Tweak(Tweak::ReducedScope),
+    );
     let token = connect(&office, &name).await.unwrap();
-    assert_eq!(token.missing_scopes(), ["https://www.googleapis.com/auth/calendar.events.readonly"]);
+    assert_eq!(
+        token.missing_scopes(),
+        ["https://www.googleapis.com/auth/calendar.events.readonly"]
+    );
     let health = tokens::check(&office.app, &name).await.unwrap();
     assert!(!health.usable && health.problems[0].contains("calendar.events.readonly"));
 }
@@ -153,7 +183,10 @@ async fn without_any_refresh_token_nothing_is_stored(database: Database) {
     office.fault(TOKEN, When::Nth(1), Effect::Tweak(Tweak::NoRefreshToken));
     let error = connect(&office, &name).await.unwrap_err();
     assert_eq!(reason(&error), "REFRESH_TOKEN_MISSING");
-    assert_eq!(reason(&tokens::get(&office.app, &name).await.unwrap_err()), "NOT_FOUND");
+    assert_eq!(
+        reason(&tokens::get(&office.app, &name).await.unwrap_err()),
+        "NOT_FOUND"
+    );
 }
 
 async fn wrong_fields_are_named_at_once(database: Database) {
@@ -165,7 +198,10 @@ async fn wrong_fields_are_named_at_once(database: Database) {
         login_hint: "two\nlines".to_owned(),
     };
     let error = tokens::begin(&office.app, begin).await.unwrap_err();
-    assert_eq!(fields(&error), ["name", "redirect_uri", "extra_scopes", "login_hint"]);
+    assert_eq!(
+        fields(&error),
+        ["name", "redirect_uri", "extra_scopes", "login_hint"]
+    );
     let complete = Complete {
         name: "google".to_owned(),
         redirected: Redirected::Parts {
@@ -184,7 +220,10 @@ async fn a_key_has_no_consent(database: Database) {
         redirect_uri: REDIRECT.to_owned(),
         ..Begin::default()
     };
-    assert_eq!(reason(&tokens::begin(&office.app, begin).await.unwrap_err()), "NOT_OAUTH");
+    assert_eq!(
+        reason(&tokens::begin(&office.app, begin).await.unwrap_err()),
+        "NOT_OAUTH"
+    );
 }
 
 async fn an_unreachable_provider_leaves_everything_as_it_is(database: Database) {
@@ -192,9 +231,15 @@ async fn an_unreachable_provider_leaves_everything_as_it_is(database: Database) 
     let name = office.fresh_google().await;
     let before = office.get(&name).await.etag();
     office.fault(TOKEN, When::Nth(1), reply(503, ""));
-    assert_eq!(reason(&connect(&office, &name).await.unwrap_err()), "PROVIDER_UNAVAILABLE");
+    assert_eq!(
+        reason(&connect(&office, &name).await.unwrap_err()),
+        "PROVIDER_UNAVAILABLE"
+    );
     office.fault("oauth.revoke", When::Always, reply(503, ""));
-    assert_eq!(reason(&tokens::revoke(&office.app, &name).await.unwrap_err()), "PROVIDER_UNAVAILABLE");
+    assert_eq!(
+        reason(&tokens::revoke(&office.app, &name).await.unwrap_err()),
+        "PROVIDER_UNAVAILABLE"
+    );
     assert_eq!(office.get(&name).await.etag(), before);
     access(&office.app, &name).await;
 }

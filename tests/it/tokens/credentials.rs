@@ -61,9 +61,17 @@ async fn all_wrong_fields_are_named_at_once(database: Database) {
     let error = tokens::create(&office.app, create).await.unwrap_err();
     assert_eq!(
         fields(&error),
-        ["parent", "token_id", "token.display_name", "token.request_budget", "api_key"]
+        [
+            "parent",
+            "token_id",
+            "token.display_name",
+            "token.request_budget",
+            "api_key"
+        ]
     );
-    let nothing = tokens::create(&office.app, Create::default()).await.unwrap_err();
+    let nothing = tokens::create(&office.app, Create::default())
+        .await
+        .unwrap_err();
     assert_eq!(fields(&nothing), ["token.provider"]);
     let update = Update {
         name: "tokens/x".to_owned(),
@@ -84,7 +92,9 @@ async fn validate_only_stores_nothing(database: Database) {
     };
     let token = tokens::create(&office.app, create).await.unwrap();
     assert_eq!(token.name(), named("google"));
-    let error = tokens::get(&office.app, &named("google")).await.unwrap_err();
+    let error = tokens::get(&office.app, &named("google"))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&error), "NOT_FOUND");
 }
 
@@ -98,14 +108,20 @@ async fn an_old_etag_changes_nothing(database: Database) {
         display_name: text.to_owned(),
         ..Update::default()
     };
-    let renamed = tokens::update(&office.app, rename("mine", &etag)).await.unwrap();
+    let renamed = tokens::update(&office.app, rename("mine", &etag))
+        .await
+        .unwrap();
     assert_eq!(renamed.display_name, "mine");
-    let error = tokens::update(&office.app, rename("yours", &etag)).await.unwrap_err();
+    let error = tokens::update(&office.app, rename("yours", &etag))
+        .await
+        .unwrap_err();
     assert_eq!(reason(&error), "CHANGED_MEANWHILE");
     assert_eq!(office.get(&name).await.display_name, "mine");
     let error = tokens::delete(&office.app, &name, &etag).await.unwrap_err();
     assert_eq!(reason(&error), "CHANGED_MEANWHILE");
-    tokens::delete(&office.app, &name, &renamed.etag()).await.unwrap();
+    tokens::delete(&office.app, &name, &renamed.etag())
+        .await
+        .unwrap();
 }
 
 async fn a_new_credential_makes_a_dead_token_work_again(database: Database) {
@@ -113,7 +129,10 @@ async fn a_new_credential_makes_a_dead_token_work_again(database: Database) {
     let name = office.google().await;
     let me = office.sim.world().me();
     office.sim.world().revoke_grants(&me.id);
-    assert_eq!(reason(&try_access(&office.app, &name).await.unwrap_err()), "NEEDS_REAUTH");
+    assert_eq!(
+        reason(&try_access(&office.app, &name).await.unwrap_err()),
+        "NEEDS_REAUTH"
+    );
     let refresh_token = office.consented().refresh_token.expect("offline access");
     let update = Update {
         name: name.to_string(),
@@ -122,7 +141,10 @@ async fn a_new_credential_makes_a_dead_token_work_again(database: Database) {
         ..Update::default()
     };
     let token = tokens::update(&office.app, update).await.unwrap();
-    assert_eq!((token.state, token.state_reason.as_str()), (State::Active, ""));
+    assert_eq!(
+        (token.state, token.state_reason.as_str()),
+        (State::Active, "")
+    );
     access(&office.app, &name).await;
 }
 
@@ -146,9 +168,15 @@ async fn a_token_in_use_cannot_be_deleted(database: Database) {
         let error = tokens::delete(&office.app, name, "").await.unwrap_err();
         assert_eq!(reason(&error), "TOKEN_IN_USE");
     }
-    office.database.execute(&format!("DELETE FROM {schema}syncs")).await;
+    office
+        .database
+        .execute(&format!("DELETE FROM {schema}syncs"))
+        .await;
     tokens::delete(&office.app, &google, "").await.unwrap();
-    assert_eq!(reason(&try_access(&office.app, &google).await.unwrap_err()), "NOT_FOUND");
+    assert_eq!(
+        reason(&try_access(&office.app, &google).await.unwrap_err()),
+        "NOT_FOUND"
+    );
 }
 
 async fn an_unknown_tenant_is_not_found(database: Database) {
@@ -160,7 +188,10 @@ async fn an_unknown_tenant_is_not_found(database: Database) {
         ..Create::default()
     };
     let error = tokens::create(&office.app, create).await.unwrap_err();
-    assert!(matches!(error, Error::NotFound { kind: "tenant", .. }), "{error}");
+    assert!(
+        matches!(error, Error::NotFound { kind: "tenant", .. }),
+        "{error}"
+    );
     let begin = tokens::Begin {
         name: "tenants/nobody/tokens/google".to_owned(),
         redirect_uri: "http://127.0.0.1:1".to_owned(),
@@ -191,9 +222,13 @@ async fn lists_go_page_by_page_and_refuse_foreign_page_tokens(database: Database
         page_token = next;
     }
     assert_eq!(seen, ["a", "b", "c", "d", "e"]);
-    let error = tokens::list(&office.app, "tenants/other", 2, &page_token).await.unwrap_err();
+    let error = tokens::list(&office.app, "tenants/other", 2, &page_token)
+        .await
+        .unwrap_err();
     assert_eq!(fields(&error), ["page_token"]);
-    let error = tokens::events(&office.app, &named("a"), 2, &page_token).await.unwrap_err();
+    let error = tokens::events(&office.app, &named("a"), 2, &page_token)
+        .await
+        .unwrap_err();
     assert_eq!(fields(&error), ["page_token"]);
 }
 
@@ -201,11 +236,16 @@ async fn events_outlive_their_token(database: Database) {
     let office = Office::open(database).await;
     let name = office.fresh_google().await;
     tokens::delete(&office.app, &name, "").await.unwrap();
-    assert_eq!(office.event_kinds(&name).await, ["deleted", "refreshed", "created"]);
+    assert_eq!(
+        office.event_kinds(&name).await,
+        ["deleted", "refreshed", "created"]
+    );
     let (first, next) = tokens::events(&office.app, &name, 2, "").await.unwrap();
     let (second, end) = tokens::events(&office.app, &name, 2, &next).await.unwrap();
     assert_eq!((first.len(), second.len(), end.as_str()), (2, 1, ""));
-    let error = tokens::events(&office.app, &named("never"), 0, "").await.unwrap_err();
+    let error = tokens::events(&office.app, &named("never"), 0, "")
+        .await
+        .unwrap_err();
     assert_eq!(reason(&error), "NOT_FOUND");
 }
 
@@ -285,6 +325,10 @@ async fn ten_megabytes_make_a_short_error(database: Database) {
             ..Create::default()
         };
         let error = tokens::create(&office.app, create).await.unwrap_err();
-        assert!(error.to_string().len() < 2000, "{}", error.to_string().len());
+        assert!(
+            error.to_string().len() < 2000,
+            "{}",
+            error.to_string().len()
+        );
     }
 }

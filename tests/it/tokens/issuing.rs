@@ -22,8 +22,13 @@ each_engine!(
 async fn a_key_is_handed_out_as_it_is(database: Database) {
     let office = Office::open(database).await;
     let name = office.clockify().await;
-    let issued = tokens::issue(&office.app, &name, TimeDelta::minutes(1), &[], "test").await.unwrap();
-    assert_eq!(issued.secret.expose(), office.sim.world().clockify.users[0].api_key);
+    let issued = tokens::issue(&office.app, &name, TimeDelta::minutes(1), &[], "test")
+        .await
+        .unwrap();
+    assert_eq!(
+        issued.secret.expose(),
+        office.sim.world().clockify.users[0].api_key
+    );
     assert_eq!(issued.expires_at, None);
     assert_eq!(office.sim.calls().len(), 0);
     let error = tokens::refresh(&office.app, &name).await.unwrap_err();
@@ -37,17 +42,30 @@ async fn a_revoked_token_stops_on_every_replica_within_a_second(database: Databa
     access(&other, &name).await;
     tokens::revoke(&office.app, &name).await.unwrap();
     let revoked = Instant::now();
-    eventually(Duration::from_secs(5), async || match try_access(&other, &name).await {
-        Ok(_) => Err("still handed out"),
-        Err(error) => {
-            assert_eq!(reason(&error), "TOKEN_REVOKED");
-            Ok(())
+    eventually(Duration::from_secs(5), async || {
+        match try_access(&other, &name).await {
+            Ok(_) => Err("still handed out"),
+            Err(error) => {
+                assert_eq!(reason(&error), "TOKEN_REVOKED");
+                Ok(())
+            }
         }
     })
     .await;
-    assert!(revoked.elapsed() < Duration::from_secs(1), "{:?}", revoked.elapsed());
+    assert!(
+        revoked.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        revoked.elapsed()
+    );
     // At the provider, too.
-    assert!(office.sim.world().grants().iter().all(|grant| grant.refresh_token.is_none()));
+    assert!(
+        office
+            .sim
+            .world()
+            .grants()
+            .iter()
+            .all(|grant| grant.refresh_token.is_none())
+    );
 }
 
 async fn a_replaced_key_is_used_on_every_replica_within_a_second(database: Database) {
@@ -62,12 +80,18 @@ async fn a_replaced_key_is_used_on_every_replica_within_a_second(database: Datab
     };
     tokens::update(&office.app, update).await.unwrap();
     let replaced = Instant::now();
-    eventually(Duration::from_secs(5), async || match access(&other, &name).await.expose() {
-        "composedNewKey" => Ok(()),
-        _ => Err("still the old one"),
+    eventually(Duration::from_secs(5), async || {
+        match access(&other, &name).await.expose() {
+            "composedNewKey" => Ok(()),
+            _ => Err("still the old one"),
+        }
     })
     .await;
-    assert!(replaced.elapsed() < Duration::from_secs(1), "{:?}", replaced.elapsed());
+    assert!(
+        replaced.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        replaced.elapsed()
+    );
 }
 
 async fn a_longer_validity_than_tokens_live_is_refused_without_refreshing_each_time(
@@ -77,7 +101,9 @@ async fn a_longer_validity_than_tokens_live_is_refused_without_refreshing_each_t
     let name = office.google().await;
     office.sim.world().google.access_token_seconds = 120;
     for _ in 0..3 {
-        let error = tokens::credential(&office.app, &name, TimeDelta::minutes(10)).await.unwrap_err();
+        let error = tokens::credential(&office.app, &name, TimeDelta::minutes(10))
+            .await
+            .unwrap_err();
         assert_eq!(reason(&error), "VALIDITY_TOO_LONG");
     }
     access(&office.app, &name).await;
@@ -87,8 +113,15 @@ async fn a_longer_validity_than_tokens_live_is_refused_without_refreshing_each_t
 async fn validity_has_bounds(database: Database) {
     let office = Office::open(database).await;
     let name = office.google().await;
-    for validity in [TimeDelta::minutes(31), TimeDelta::seconds(-1), TimeDelta::MAX, TimeDelta::MIN] {
-        let error = tokens::credential(&office.app, &name, validity).await.unwrap_err();
+    for validity in [
+        TimeDelta::minutes(31),
+        TimeDelta::seconds(-1),
+        TimeDelta::MAX,
+        TimeDelta::MIN,
+    ] {
+        let error = tokens::credential(&office.app, &name, validity)
+            .await
+            .unwrap_err();
         assert_eq!(fields(&error), ["min_validity"]);
     }
 }
@@ -101,7 +134,9 @@ async fn a_scope_that_was_not_granted_is_refused(database: Database) {
         tokens::issue(&office.app, &name, TimeDelta::minutes(1), &required, "test").await
     };
     ask("openid").await.unwrap();
-    let error = ask("https://www.googleapis.com/auth/calendar").await.unwrap_err();
+    let error = ask("https://www.googleapis.com/auth/calendar")
+        .await
+        .unwrap_err();
     assert_eq!(reason(&error), "SCOPE_MISSING");
 }
 
@@ -109,7 +144,9 @@ async fn reads_are_counted_per_token_caller_and_minute(database: Database) {
     let office = Office::open(database).await;
     let name = office.clockify().await;
     let read = async |caller| {
-        tokens::issue(&office.app, &name, TimeDelta::minutes(1), &[], caller).await.unwrap();
+        tokens::issue(&office.app, &name, TimeDelta::minutes(1), &[], caller)
+            .await
+            .unwrap();
     };
     for caller in ["one", "one", "two"] {
         read(caller).await;
@@ -138,10 +175,17 @@ async fn the_account_is_asked_for_once(database: Database) {
     let (google, clockify) = (office.google().await, office.clockify().await);
     let me = office.sim.world().me();
     for _ in 0..3 {
-        let account = tokens::account(&office.replica().await, &google).await.unwrap();
-        assert_eq!((account.id, account.label), (me.id.clone(), Some(me.email.clone())));
+        let account = tokens::account(&office.replica().await, &google)
+            .await
+            .unwrap();
+        assert_eq!(
+            (account.id, account.label),
+            (me.id.clone(), Some(me.email.clone()))
+        );
         let user = office.sim.world().clockify.users[0].id.clone();
-        let account = tokens::account(&office.replica().await, &clockify).await.unwrap();
+        let account = tokens::account(&office.replica().await, &clockify)
+            .await
+            .unwrap();
         assert_eq!(account.id, user);
     }
     assert_eq!(office.sim.calls().count("oauth.userinfo"), 1);
@@ -161,7 +205,10 @@ async fn without_a_scope_for_it_the_account_is_not_asked_for(database: Database)
     let error = tokens::account(&office.app, &name).await.unwrap_err();
     assert_eq!(reason(&error), "SCOPE_MISSING");
     let health = tokens::check(&office.app, &name).await.unwrap();
-    assert!(!health.usable && health.problems[0].contains("openid"), "{health:?}");
+    assert!(
+        !health.usable && health.problems[0].contains("openid"),
+        "{health:?}"
+    );
 }
 
 async fn a_rejected_access_token_is_refreshed_once_for_all_who_had_it(database: Database) {
@@ -186,16 +233,28 @@ async fn a_rejected_key_needs_a_person(database: Database) {
     let office = Office::open(database).await;
     let name = office.clockify().await;
     let used = access(&office.app, &name).await;
-    let error = tokens::rejected(&office.app, &name, &Secret::new("older")).await.unwrap();
+    let error = tokens::rejected(&office.app, &name, &Secret::new("older"))
+        .await
+        .unwrap();
     assert_eq!(error, used);
-    let error = tokens::rejected(&office.app, &name, &used).await.unwrap_err();
+    let error = tokens::rejected(&office.app, &name, &used)
+        .await
+        .unwrap_err();
     assert_eq!(reason(&error), "NEEDS_REAUTH");
-    assert_eq!(reason(&try_access(&office.app, &name).await.unwrap_err()), "NEEDS_REAUTH");
+    assert_eq!(
+        reason(&try_access(&office.app, &name).await.unwrap_err()),
+        "NEEDS_REAUTH"
+    );
 }
 
 async fn a_wider_scope_counts(database: Database) {
     let office = Office::open(database).await;
-    let wide = ["openid", "https://www.googleapis.com/auth/userinfo.email", SCOPES[2], "https://www.googleapis.com/auth/calendar"];
+    let wide = [
+        "openid",
+        "https://www.googleapis.com/auth/userinfo.email",
+        SCOPES[2],
+        "https://www.googleapis.com/auth/calendar",
+    ];
     let given = Given::Grant(OauthGrant {
         refresh_token: "1//0composed".into(),
         scopes: Scopes::new(wide),
@@ -207,5 +266,9 @@ async fn a_wider_scope_counts(database: Database) {
         ..Create::default()
     };
     let token = tokens::create(&office.app, create).await.unwrap();
-    assert!(token.missing_scopes().is_empty(), "{:?}", token.missing_scopes());
+    assert!(
+        token.missing_scopes().is_empty(),
+        "{:?}",
+        token.missing_scopes()
+    );
 }

@@ -25,7 +25,11 @@ async fn no_secret_is_in_the_database_in_clear(database: Database) {
     let consented = office.consented();
     let create = Create {
         given: Some(Given::Grant(OauthGrant {
-            refresh_token: consented.refresh_token.clone().expect("offline access").into(),
+            refresh_token: consented
+                .refresh_token
+                .clone()
+                .expect("offline access")
+                .into(),
             client_id: Some(CLIENT_ID.to_owned()),
             client_secret: Some(CLIENT_SECRET.into()),
             ..OauthGrant::default()
@@ -41,11 +45,17 @@ async fn no_secret_is_in_the_database_in_clear(database: Database) {
     let refresh_token = consented.refresh_token.expect("offline access");
     for canary in [access.expose(), &refresh_token, &key, CLIENT_SECRET] {
         for form in [canary.to_owned(), hex(canary)] {
-            let found = dump.windows(form.len()).any(|window| window == form.as_bytes());
+            let found = dump
+                .windows(form.len())
+                .any(|window| window == form.as_bytes());
             assert!(!found, "a secret is in the dump");
         }
     }
-    assert!(dump.windows(CLIENT_ID.len()).any(|window| window == CLIENT_ID.as_bytes()), "it is the right dump");
+    assert!(
+        dump.windows(CLIENT_ID.len())
+            .any(|window| window == CLIENT_ID.as_bytes()),
+        "it is the right dump"
+    );
 }
 
 /// As pg_dump prints bytes.
@@ -59,9 +69,16 @@ async fn a_missing_key_file_is_not_replaced_while_secrets_need_it(database: Data
     let file = office.config.data.key_file();
     let kept = fs::read(&file).unwrap();
     fs::remove_file(&file).unwrap();
-    let error = tokens::open_keyring(&office.config, &office.app.db).await.unwrap_err();
+    let error = tokens::open_keyring(&office.config, &office.app.db)
+        .await
+        .unwrap_err();
     assert_eq!(reason(&error), "KEY_MISSING");
-    assert!(error.to_string().contains(&office.app.keys.newest().to_string()), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&office.app.keys.newest().to_string()),
+        "{error}"
+    );
     assert!(!file.exists(), "no new key was made");
     fs::write(&file, kept).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -73,16 +90,25 @@ async fn another_key_is_refused_by_the_name_of_the_missing_one(database: Databas
     office.fresh_google().await;
     let mut config = (*office.config).clone();
     config.key = Some(key_text(7).into());
-    let error = tokens::open_keyring(&config, &office.app.db).await.unwrap_err();
+    let error = tokens::open_keyring(&config, &office.app.db)
+        .await
+        .unwrap_err();
     assert_eq!(reason(&error), "KEY_MISSING");
-    assert!(error.to_string().contains(&office.app.keys.newest().to_string()), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains(&office.app.keys.newest().to_string()),
+        "{error}"
+    );
     // A file of another installation.
     let folder = temp_dir();
     config.key = None;
     config.data.dir = folder.path().to_owned();
     fs::write(config.data.key_file(), format!("{}\n", key_text(8))).unwrap();
     fs::set_permissions(config.data.key_file(), fs::Permissions::from_mode(0o600)).unwrap();
-    let error = tokens::open_keyring(&config, &office.app.db).await.unwrap_err();
+    let error = tokens::open_keyring(&config, &office.app.db)
+        .await
+        .unwrap_err();
     assert_eq!(reason(&error), "KEY_MISSING");
 }
 
@@ -133,7 +159,11 @@ async fn keys_rotate_while_tokens_are_read_and_refreshed(database: Database) {
     // Now the old key may go.
     let file = office.config.data.key_file();
     let lines = fs::read_to_string(&file).unwrap();
-    let newest: Vec<&str> = lines.lines().filter(|line| !line.starts_with('#')).take(1).collect();
+    let newest: Vec<&str> = lines
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .take(1)
+        .collect();
     fs::write(&file, format!("{}\n", newest[0])).unwrap();
     access(&office.replica().await, &name).await;
 }
@@ -159,7 +189,10 @@ async fn a_secret_moved_to_another_row_does_not_open(database: Database) {
     office.database.execute(&swap).await;
     let error = try_access(&office.app, &named("one")).await.unwrap_err();
     assert_eq!(reason(&error), "SECRET_DAMAGED");
-    assert_eq!(access(&office.app, &named("two")).await.expose(), "composedtwo");
+    assert_eq!(
+        access(&office.app, &named("two")).await.expose(),
+        "composedtwo"
+    );
 }
 
 async fn keys_from_the_settings_cannot_be_rotated_here(database: Database) {
@@ -168,7 +201,10 @@ async fn keys_from_the_settings_cannot_be_rotated_here(database: Database) {
     config.key = Some(key_text(1).into());
     let name = {
         let app = replica(&office.database, &office.clock, &Arc::new(config.clone())).await;
-        assert_eq!(reason(&tokens::rotate(&app).await.unwrap_err()), "KEY_NOT_IN_FILE");
+        assert_eq!(
+            reason(&tokens::rotate(&app).await.unwrap_err()),
+            "KEY_NOT_IN_FILE"
+        );
         let create = Create {
             given: Some(Given::ApiKey("composedkey".into())),
             provider: Some(Provider::Clockify),

@@ -1,16 +1,18 @@
 //! Tokens: kept, refreshed once, never lost, never shown.
 
+mod canaries;
 mod consent;
 mod credentials;
 mod issuing;
 mod keys;
+mod kills;
 mod outages;
 mod races;
 mod refreshing;
 mod rpc;
 
 use crate::kit::{self, Database};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use std::{sync::Arc, time::Duration};
 use syncline::{
     app::App,
@@ -18,7 +20,7 @@ use syncline::{
     config::Config,
     outbound::{Options, Outbound},
     simulator::{
-        Options as World, Simulator, Now,
+        Now, Options as World, Simulator,
         faults::{Effect, Rule, When},
         world::{CLIENT_ID, CLIENT_SECRET, Grant, SCOPES},
     },
@@ -197,8 +199,4 @@ fn fields(error: &Error) -> Vec<&str> {
 fn reply(status: u16, body: &str) -> Effect {
     let json = serde_json::json!({"reply": {"status": status, "body": body}});
     serde_json::from_value(json).expect("an effect")
-}
-
-fn at(text: &str) -> DateTime<Utc> {
-    text.parse().expect("a time")
 }

@@ -33,9 +33,11 @@ impl Victim {
         let (app, name) = (office.replica(), name.clone());
         let app = app.await;
         runtime.spawn(async move { try_access(&app, &name).await });
-        eventually(Duration::from_secs(5), async || match office.refreshes() > before {
-            true => Ok(()),
-            false => Err("no call yet"),
+        eventually(Duration::from_secs(5), async || {
+            match office.refreshes() > before {
+                true => Ok(()),
+                false => Err("no call yet"),
+            }
         })
         .await;
         Self {
@@ -66,7 +68,11 @@ async fn standing(office: &Office, name: &TokenName) -> Standing {
 async fn has_event(office: &Office, name: &TokenName, kind: &'static str) {
     eventually(Duration::from_secs(10), async || {
         let kinds = office.event_kinds(name).await;
-        if kinds.contains(&kind) { Ok(()) } else { Err(format!("{kinds:?}")) }
+        if kinds.contains(&kind) {
+            Ok(())
+        } else {
+            Err(format!("{kinds:?}"))
+        }
     })
     .await;
 }
@@ -77,7 +83,11 @@ async fn killed_before_the_provider_acts_the_next_one_succeeds(database: Databas
     let name = office.google().await;
     office.fault(TOKEN, When::Nth(1), Effect::Hang);
     Victim::refreshing(&office, &name).await.kill();
-    assert_eq!(standing(&office, &name).await, Standing::Active, "it may still be at work");
+    assert_eq!(
+        standing(&office, &name).await,
+        Standing::Active,
+        "it may still be at work"
+    );
     office.advance(LEASE_OVER);
     assert_eq!(standing(&office, &name).await, Standing::UnknownOutcome);
     access(&office.app, &name).await;
@@ -104,7 +114,10 @@ async fn killed_after_a_rotation_the_reason_says_so(database: Database) {
     office.advance(LEASE_OVER);
     // An outage in between resolves nothing.
     office.fault(TOKEN, When::Nth(1), reply(503, ""));
-    assert_eq!(reason(&try_access(&office.app, &name).await.unwrap_err()), "PROVIDER_UNAVAILABLE");
+    assert_eq!(
+        reason(&try_access(&office.app, &name).await.unwrap_err()),
+        "PROVIDER_UNAVAILABLE"
+    );
     assert_eq!(standing(&office, &name).await, Standing::UnknownOutcome);
     office.advance(LEASE_OVER);
     let error = try_access(&office.app, &name).await.unwrap_err();
@@ -168,8 +181,14 @@ async fn a_slow_answer_does_not_bring_a_revoked_token_back(database: Database) {
     tokens::revoke(&office.app, &name).await.unwrap();
     has_event(&office, &name, "refresh_failed").await;
     let token = office.get(&name).await;
-    assert_eq!((token.state, token.access_expires_at), (State::Revoked, None));
-    assert_eq!(reason(&try_access(&office.app, &name).await.unwrap_err()), "TOKEN_REVOKED");
+    assert_eq!(
+        (token.state, token.access_expires_at),
+        (State::Revoked, None)
+    );
+    assert_eq!(
+        reason(&try_access(&office.app, &name).await.unwrap_err()),
+        "TOKEN_REVOKED"
+    );
 }
 
 async fn bad_news_from_a_slow_refresher_does_not_count(database: Database) {
@@ -197,7 +216,9 @@ async fn an_answer_is_kept_until_the_database_takes_it() {
         busy_timeout: Duration::from_millis(50),
         ..office.database.options()
     };
-    app.db = syncline::db::Db::connect(options, office.clock.clone()).await.unwrap();
+    app.db = syncline::db::Db::connect(options, office.clock.clone())
+        .await
+        .unwrap();
     office.fault(TOKEN, When::Nth(1), Effect::CommitThenDelay { millis: 500 });
     let refresher = tokio::spawn({
         let name = name.clone();
@@ -209,10 +230,14 @@ async fn an_answer_is_kept_until_the_database_takes_it() {
     })
     .await;
     let mut outsider = office.database.outsider().await;
-    sqlx::Executor::execute(&mut outsider, sqlx::raw_sql("BEGIN IMMEDIATE")).await.unwrap();
+    sqlx::Executor::execute(&mut outsider, sqlx::raw_sql("BEGIN IMMEDIATE"))
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert!(!refresher.is_finished(), "it waits for the database");
-    sqlx::Executor::execute(&mut outsider, sqlx::raw_sql("ROLLBACK")).await.unwrap();
+    sqlx::Executor::execute(&mut outsider, sqlx::raw_sql("ROLLBACK"))
+        .await
+        .unwrap();
     let stored = refresher.await.unwrap().unwrap();
     assert_eq!(access(&office.replica().await, &name).await, stored);
     assert_eq!(office.refreshes(), 1);

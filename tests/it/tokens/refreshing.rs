@@ -33,11 +33,15 @@ async fn a_token_is_refreshed_before_it_ends(database: Database) {
     office.advance(TimeDelta::minutes(56));
     let second = access(&office.app, &name).await;
     assert_ne!(first, second);
-    let longer = tokens::credential(&office.app, &name, TimeDelta::minutes(30)).await.unwrap();
+    let longer = tokens::credential(&office.app, &name, TimeDelta::minutes(30))
+        .await
+        .unwrap();
     assert_eq!(longer, second);
     office.advance(TimeDelta::minutes(40));
     assert_eq!(access(&office.app, &name).await, second);
-    let longer = tokens::credential(&office.app, &name, TimeDelta::minutes(30)).await.unwrap();
+    let longer = tokens::credential(&office.app, &name, TimeDelta::minutes(30))
+        .await
+        .unwrap();
     assert_ne!(longer, second);
     assert_eq!(office.refreshes(), 3);
 }
@@ -72,7 +76,10 @@ async fn many_callers_on_two_replicas_cause_one_refresh_per_expiry(database: Dat
     }
     let token = office.get(&name).await;
     assert_eq!(token.standing(office.clock.now()), Standing::Active);
-    println!("{rounds} expiries, 50 callers on each of 2 replicas: {} refreshes", office.refreshes());
+    println!(
+        "{rounds} expiries, 50 callers on each of 2 replicas: {} refreshes",
+        office.refreshes()
+    );
 }
 
 async fn a_refresh_goes_on_when_its_caller_goes_away(database: Database) {
@@ -89,7 +96,11 @@ async fn a_refresh_goes_on_when_its_caller_goes_away(database: Database) {
 async fn an_absent_refresh_token_keeps_the_old_one(database: Database) {
     let office = Office::open(database).await;
     let name = office.google().await;
-    office.fault(TOKEN, When::Nth(2), Effect::Tweak(Tweak::RotateRefreshToken));
+    office.fault(
+        TOKEN,
+        When::Nth(2),
+        Effect::Tweak(Tweak::RotateRefreshToken),
+    );
     for number in 1..=4 {
         access(&office.app, &name).await;
         assert_eq!(office.refreshes(), number);
@@ -117,7 +128,9 @@ async fn a_dead_grant_is_not_tried_again(database: Database) {
         assert!(error.to_string().contains("invalid_grant"), "{error}");
         office.advance(TimeDelta::hours(1));
     }
-    let error = tokens::refresh(&office.replica().await, &name).await.unwrap_err();
+    let error = tokens::refresh(&office.replica().await, &name)
+        .await
+        .unwrap_err();
     assert_eq!(reason(&error), "NEEDS_REAUTH");
     assert_eq!(office.refreshes(), 1);
     assert_eq!(office.event_kinds(&name).await, ["needs_reauth", "created"]);

@@ -38,60 +38,140 @@ async fn a_token_lives_its_life_over_the_api(database: Database) {
         })),
         ..v1::CreateTokenRequest::default()
     };
-    let token = service.create_token(Request::new(create)).await.unwrap().into_inner();
+    let token = service
+        .create_token(Request::new(create))
+        .await
+        .unwrap()
+        .into_inner();
     let name = token.name.clone();
     assert_eq!(name, "tenants/default/tokens/google");
-    assert_eq!((token.kind(), token.state()), (v1::TokenKind::Oauth, v1::TokenState::Active));
-    assert_eq!((token.display_name.as_str(), token.request_budget.as_str()), ("Mine", "30/1h"));
+    assert_eq!(
+        (token.kind(), token.state()),
+        (v1::TokenKind::Oauth, v1::TokenState::Active)
+    );
+    assert_eq!(
+        (token.display_name.as_str(), token.request_budget.as_str()),
+        ("Mine", "30/1h")
+    );
 
-    let issue = v1::IssueAccessTokenRequest { name: name.clone(), ..Default::default() };
-    let issued = service.issue_access_token(Request::new(issue)).await.unwrap().into_inner();
+    let issue = v1::IssueAccessTokenRequest {
+        name: name.clone(),
+        ..Default::default()
+    };
+    let issued = service
+        .issue_access_token(Request::new(issue))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(issued.token_type, "Bearer");
     assert!(issued.access_token.starts_with("ya29.") && issued.expire_time.is_some());
 
     let check = v1::CheckTokenRequest { name: name.clone() };
-    let checked = service.check_token(Request::new(check)).await.unwrap().into_inner();
+    let checked = service
+        .check_token(Request::new(check))
+        .await
+        .unwrap()
+        .into_inner();
     assert!(checked.usable, "{:?}", checked.problems);
-    assert_eq!(checked.token.unwrap().account_id, office.sim.world().me().id);
+    assert_eq!(
+        checked.token.unwrap().account_id,
+        office.sim.world().me().id
+    );
 
-    let list = service.list_tokens(Request::new(v1::ListTokensRequest::default())).await.unwrap();
+    let list = service
+        .list_tokens(Request::new(v1::ListTokensRequest::default()))
+        .await
+        .unwrap();
     assert_eq!(list.into_inner().tokens.len(), 1);
     let revoke = v1::RevokeTokenRequest { name: name.clone() };
-    let revoked = service.revoke_token(Request::new(revoke)).await.unwrap().into_inner();
+    let revoked = service
+        .revoke_token(Request::new(revoke))
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(revoked.state(), v1::TokenState::Revoked);
-    let events = v1::ListTokenEventsRequest { parent: name.clone(), ..Default::default() };
-    let events = service.list_token_events(Request::new(events)).await.unwrap().into_inner();
-    let kinds: Vec<_> = events.events.iter().map(|event| event.kind.as_str()).collect();
+    let events = v1::ListTokenEventsRequest {
+        parent: name.clone(),
+        ..Default::default()
+    };
+    let events = service
+        .list_token_events(Request::new(events))
+        .await
+        .unwrap()
+        .into_inner();
+    let kinds: Vec<_> = events
+        .events
+        .iter()
+        .map(|event| event.kind.as_str())
+        .collect();
     assert_eq!(kinds, ["revoked", "refreshed", "created"]);
-    let delete = v1::DeleteTokenRequest { name, etag: revoked.etag };
+    let delete = v1::DeleteTokenRequest {
+        name,
+        etag: revoked.etag,
+    };
     service.delete_token(Request::new(delete)).await.unwrap();
 }
 
 async fn errors_have_a_code_and_a_reason(database: Database) {
     let office = Office::open(database).await;
     let service = Service::new(office.app.clone());
-    let get = |name: &str| Request::new(v1::GetTokenRequest { name: name.to_owned() });
+    let get = |name: &str| {
+        Request::new(v1::GetTokenRequest {
+            name: name.to_owned(),
+        })
+    };
     let malformed = service.get_token(get("google")).await.unwrap_err();
-    assert_eq!((malformed.code(), error_reason(&malformed).as_str()), (Code::InvalidArgument, "INVALID_ARGUMENT"));
-    let unknown = service.get_token(get("tenants/default/tokens/x")).await.unwrap_err();
-    let foreign = service.get_token(get("tenants/other/tokens/x")).await.unwrap_err();
-    assert_eq!((unknown.code(), foreign.code()), (Code::NotFound, Code::NotFound));
+    assert_eq!(
+        (malformed.code(), error_reason(&malformed).as_str()),
+        (Code::InvalidArgument, "INVALID_ARGUMENT")
+    );
+    let unknown = service
+        .get_token(get("tenants/default/tokens/x"))
+        .await
+        .unwrap_err();
+    let foreign = service
+        .get_token(get("tenants/other/tokens/x"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (unknown.code(), foreign.code()),
+        (Code::NotFound, Code::NotFound)
+    );
 
     let create = v1::CreateTokenRequest {
-        credential: Some(Credential::TokenJson(r#"{"access_token":"ya29.composed"}"#.to_owned())),
+        credential: Some(Credential::TokenJson(
+            r#"{"access_token":"ya29.composed"}"#.to_owned(),
+        )),
         ..Default::default()
     };
-    let refused = service.create_token(Request::new(create)).await.unwrap_err();
-    let violations = refused.get_details_bad_request().expect("violations").field_violations;
+    let refused = service
+        .create_token(Request::new(create))
+        .await
+        .unwrap_err();
+    let violations = refused
+        .get_details_bad_request()
+        .expect("violations")
+        .field_violations;
     assert_eq!(violations[0].field, "token_json");
     assert!(violations[0].description.contains("no refresh token"));
 
     let name = office.google().await;
     office.fault(TOKEN, When::Nth(1), reply(503, ""));
-    let issue = v1::IssueAccessTokenRequest { name: name.to_string(), ..Default::default() };
-    let outage = service.issue_access_token(Request::new(issue)).await.unwrap_err();
-    assert_eq!((outage.code(), error_reason(&outage).as_str()), (Code::Unavailable, "PROVIDER_UNAVAILABLE"));
+    let issue = v1::IssueAccessTokenRequest {
+        name: name.to_string(),
+        ..Default::default()
+    };
+    let outage = service
+        .issue_access_token(Request::new(issue))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (outage.code(), error_reason(&outage).as_str()),
+        (Code::Unavailable, "PROVIDER_UNAVAILABLE")
+    );
     assert!(outage.get_details_retry_info().is_some());
-    let rewrap = service.rewrap_tokens(Request::new(v1::RewrapTokensRequest { limit: -1 })).await;
+    let rewrap = service
+        .rewrap_tokens(Request::new(v1::RewrapTokensRequest { limit: -1 }))
+        .await;
     assert_eq!(rewrap.unwrap_err().code(), Code::InvalidArgument);
 }

@@ -10,7 +10,7 @@ use crate::{
     connectors::{Access, wire},
     outbound::Outbound,
 };
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 use url::Url;
 
@@ -81,11 +81,12 @@ impl Calendar {
     ) -> Result<Vec<Event>, GoogleError> {
         let mut url = wire::under(&self.base, ["calendars", calendar_id, "events"]);
         let at = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        // Seconds are cut off, and the bound is exclusive.
+        let after = to.checked_add_signed(TimeDelta::seconds(1)).unwrap_or(to);
         url.query_pairs_mut()
             .append_pair("singleEvents", "true")
             .append_pair("timeMin", &at(from))
-            // Seconds are cut off, and the bound is exclusive.
-            .append_pair("timeMax", &at(to + chrono::TimeDelta::seconds(1)))
+            .append_pair("timeMax", &at(after))
             .append_pair("maxResults", &self.page_size.to_string());
         let wired: Vec<wire_event::WireEvent> = self.read(url).await?;
         Ok(wired

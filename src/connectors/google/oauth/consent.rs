@@ -8,6 +8,9 @@ use oauth2::{
 use std::borrow::Cow;
 use url::Url;
 
+/// Random bytes in a state: it is all that stands between a stranger's redirect and a stored token.
+const STATE_BYTES: u32 = 32;
+
 /// What the user is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct ConsentRequest<'a> {
@@ -40,7 +43,7 @@ impl OAuth {
         let client = BasicClient::new(ClientId::new(self.client_id.clone()))
             .set_auth_uri(AuthUrl::from_url(self.endpoints.auth_url.clone()));
         let mut page = client
-            .authorize_url(CsrfToken::new_random)
+            .authorize_url(|| CsrfToken::new_random_len(STATE_BYTES))
             .set_redirect_uri(Cow::Owned(redirect))
             .set_pkce_challenge(challenge)
             .add_scopes(request.scopes.iter().map(|&scope| Scope::new(scope.into())))
