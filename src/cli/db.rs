@@ -2,7 +2,7 @@
 
 use super::{Context, Exit};
 use crate::{
-    app,
+    startup,
     base::Clock,
     db::{Db, Engine, Target, migrate},
 };
@@ -18,7 +18,7 @@ pub enum Command {
 }
 
 pub async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
-    let options = app::database_options(&context.config)?;
+    let options = startup::database_options(&context.config)?;
     if let (Command::Status, Target::Sqlite(file)) = (&command, &options.target)
         && !file.exists()
     {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     api::v1::{self, MeetToClockify, Provider, Run, RunState, Sync, Token, create_token_request::Credential, sync::Definition},
-    app::{App, Migrate},
+    startup::{self, Migrate},
     base::{Clock, ResourceId, Secret},
     config::Config,
     serve,
@@ -52,7 +52,7 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
     options.seed = args.seed;
     let simulator = Simulator::start(options)?;
     let config = config(folder.path(), &simulator, &context.config);
-    let app = App::build(config, Clock::system(), Migrate::Apply).await?;
+    let app = startup::open(config, Clock::system(), Migrate::Apply).await?;
     let session = Session::in_process(app.clone(), ResourceId::default_tenant())?;
     output.say(format!("Simulated Google and Clockify answer at http://{}.", simulator.address()));
 

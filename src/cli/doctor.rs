@@ -3,7 +3,7 @@
 use super::{Context, Exit, output::table, session::Session};
 use crate::{
     api::v1::{CheckTokenRequest, ListTokensRequest},
-    app::{self, App, Migrate},
+    startup::{self, Migrate},
     base::{Clock, ResourceId},
     config::Config,
     db::{Db, Target, migrate},
@@ -125,7 +125,7 @@ fn google_client(findings: &mut Findings, config: &Config) {
 /// Whether the rest makes sense.
 async fn database(findings: &mut Findings, config: &Config) -> bool {
     let what = "database";
-    let options = match app::database_options(config) {
+    let options = match startup::database_options(config) {
         Ok(options) => options,
         Err(error) => {
             findings.wrong(what, error.to_string());
@@ -167,7 +167,7 @@ async fn database(findings: &mut Findings, config: &Config) -> bool {
 
 /// The keys against what is stored, and each token against its provider.
 async fn installation(findings: &mut Findings, context: &Context) -> anyhow::Result<()> {
-    let app = match App::build(context.config.clone(), Clock::system(), Migrate::Refuse).await {
+    let app = match startup::open(context.config.clone(), Clock::system(), Migrate::Refuse).await {
         Ok(app) => app,
         Err(error) => {
             findings.wrong("key", error.to_string());

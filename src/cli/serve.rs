@@ -2,7 +2,7 @@
 
 use super::{Context, Exit, signals};
 use crate::{
-    app::{App, Migrate},
+    startup::{self, Migrate},
     base::{Clock, Error},
     serve, telemetry,
 };
@@ -32,7 +32,7 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
         true => Migrate::Refuse,
         false => Migrate::Apply,
     };
-    let app = App::build(context.config, Clock::system(), migrate).await?;
+    let app = startup::open(context.config, Clock::system(), migrate).await?;
     if context.output.is_json() {
         context.output.result(&json!({ "address": addr.to_string() }), |_| String::new())?;
     }

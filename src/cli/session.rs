@@ -5,7 +5,8 @@ use crate::{
     api::v1::{
         sync_service_client::SyncServiceClient, token_service_client::TokenServiceClient,
     },
-    app::{App, Migrate},
+    app::App,
+    startup::{self, Migrate},
     base::{Clock, ResourceId, RunName},
     cli::Usage,
     runs::Worker,
@@ -44,7 +45,7 @@ impl Session {
     /// Opens the configured database, whatever server was named.
     pub async fn open_here(context: &Context) -> anyhow::Result<Self> {
         let tenant = tenant(context)?;
-        let app = App::build(context.config.clone(), Clock::system(), Migrate::Apply).await?;
+        let app = startup::open(context.config.clone(), Clock::system(), Migrate::Apply).await?;
         Self::in_process(app, tenant)
     }
 

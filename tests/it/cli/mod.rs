@@ -38,10 +38,12 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The document that a command with `--json` printed.
+    /// The document that a command with `--json` printed; log lines and notes may stand beside it.
     pub fn json(&self) -> Value {
         let text = &self.text;
-        serde_json::from_str(text).unwrap_or_else(|error| panic!("no JSON document: {error}\n{text}"))
+        let start = text.find("{\n").unwrap_or_default();
+        let end = text.rfind("\n}").map_or(text.len(), |at| at + 2);
+        serde_json::from_str(&text[start..end]).unwrap_or_else(|error| panic!("no JSON document: {error}\n{text}"))
     }
 }
 

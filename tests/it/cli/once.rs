@@ -2,7 +2,6 @@
 
 use super::{Ended, Stage, ended};
 use crate::kit::Builder;
-use serde_json::Value;
 use syncline::simulator::world::{CLIENT_ID, CLIENT_SECRET};
 
 /// The original's variables, and nothing of ours but where the providers are.
@@ -34,15 +33,8 @@ async fn run(stage: &Stage, arguments: &[&str]) -> Ended {
 }
 
 fn figures(ended: &Ended) -> [i64; 5] {
-    let document = document(ended);
+    let document = ended.json();
     ["meetings_found", "synced", "skipped", "failed", "total_in_clockify"].map(|name| document[name].as_i64().unwrap())
-}
-
-/// The document after what was said beside it.
-fn document(ended: &Ended) -> Value {
-    let start = ended.text.find("{\n").unwrap_or_else(|| panic!("no document: {}", ended.text));
-    let end = ended.text.rfind('}').unwrap();
-    serde_json::from_str(&ended.text[start..=end]).unwrap()
 }
 
 #[tokio::test]
@@ -67,8 +59,8 @@ async fn a_dry_run_writes_nothing_not_even_the_project() {
     std::fs::write(&token, stage.token_json()).unwrap();
     let dry = ended(once(&stage, &["--token", token.to_str().unwrap()]).env("DRY_RUN", "true")).await;
     assert_eq!(dry.code, 0, "{}", dry.text);
-    assert_eq!(document(&dry)["dry_run"], true);
-    assert_eq!(document(&dry)["message"], "would create 16");
+    assert_eq!(dry.json()["dry_run"], true);
+    assert_eq!(dry.json()["message"], "would create 16");
     assert!(stage.simulator.world().clockify.projects.is_empty());
     assert_eq!(stage.entries(), 0);
 }
@@ -101,7 +93,7 @@ async fn without_a_token_it_fails_and_says_what_to_do() {
     let stage = Stage::new();
     let failed = ended(once(&stage, &[])).await;
     assert_eq!(failed.code, 1, "{}", failed.text);
-    assert_eq!(document(&failed)["error"]["reason"], "TOKEN_MISSING");
+    assert_eq!(failed.json()["error"]["reason"], "TOKEN_MISSING");
     assert!(failed.text.contains("--token"), "{}", failed.text);
 }
 
@@ -113,6 +105,6 @@ async fn a_token_of_somebody_else_is_refused() {
     let command = once(&stage, &["--token", token.to_str().unwrap()]).env("GOOGLE_USER_EMAIL", "bo@example.org");
     let failed = ended(command).await;
     assert_eq!(failed.code, 1, "{}", failed.text);
-    assert_eq!(document(&failed)["error"]["reason"], "ACCOUNT_MISMATCH");
+    assert_eq!(failed.json()["error"]["reason"], "ACCOUNT_MISMATCH");
     assert_eq!(stage.entries(), 0);
 }
