@@ -89,6 +89,19 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
+impl Refusal {
+    /// Whether there is no such resource.
+    pub fn is_not_found(status: &Status) -> bool {
+        status.code() == Code::NotFound
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::from(&Status::from(error))
+    }
+}
+
 impl From<&Status> for Refusal {
     fn from(status: &Status) -> Self {
         let details = status.get_error_details();
@@ -128,16 +141,25 @@ mod tests {
 
     #[test]
     fn a_refusal_reads_what_an_error_became() {
-        let status = Status::from(Error::Invalid(vec![Violation::new("sync.days", "expected 1")]));
+        let status = Status::from(Error::Invalid(vec![Violation::new(
+            "sync.days",
+            "expected 1",
+        )]));
         let refusal = Refusal::from(&status);
         assert_eq!(refusal.code, "INVALID_ARGUMENT");
         assert_eq!(refusal.reason, "INVALID_ARGUMENT");
-        assert_eq!(refusal.violations, [Violation::new("sync.days", "expected 1")]);
+        assert_eq!(
+            refusal.violations,
+            [Violation::new("sync.days", "expected 1")]
+        );
     }
 
     #[test]
     fn an_answer_of_somebody_else_is_read_without_details() {
         let refusal = Refusal::from(&Status::unavailable("nobody there"));
-        assert_eq!((refusal.code.as_str(), refusal.reason.as_str()), ("UNAVAILABLE", ""));
+        assert_eq!(
+            (refusal.code.as_str(), refusal.reason.as_str()),
+            ("UNAVAILABLE", "")
+        );
     }
 }

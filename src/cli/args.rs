@@ -77,7 +77,12 @@ pub enum Command {
 impl Command {
     /// Whether it obeys the variables of the original's one-off run.
     pub fn is_one_off(&self) -> bool {
-        matches!(self, Self::Sync { command: sync::Command::Once(_) })
+        matches!(
+            self,
+            Self::Sync {
+                command: sync::Command::Once(_)
+            }
+        )
     }
 
     /// Whether it stays, and its log is what people look at.

@@ -2,9 +2,9 @@
 
 use super::{Context, Exit};
 use crate::{
-    startup,
     base::Clock,
     db::{Db, Engine, Target, migrate},
+    startup,
 };
 use serde_json::json;
 
@@ -22,8 +22,12 @@ pub async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
     if let (Command::Status, Target::Sqlite(file)) = (&command, &options.target)
         && !file.exists()
     {
-        let message = format!("there is no database yet: {} is made by `syncline serve`", file.display());
-        let status = json!({ "engine": "SQLITE", "applied": 0, "current": false, "message": message });
+        let message = format!(
+            "there is no database yet: {} is made by `syncline serve`",
+            file.display()
+        );
+        let status =
+            json!({ "engine": "SQLITE", "applied": 0, "current": false, "message": message });
         context.output.result(&status, |_| message.clone())?;
         return Ok(Exit::Failed);
     }
@@ -36,7 +40,10 @@ pub async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
     db.close().await;
     let status = status?;
     let message = match status.check() {
-        Ok(()) => format!("the database is at schema {}, which is current", status.applied),
+        Ok(()) => format!(
+            "the database is at schema {}, which is current",
+            status.applied
+        ),
         Err(error) => error.to_string(),
     };
     let document = json!({

@@ -1,15 +1,12 @@
 //! `syncline demo`: everything at once, with simulated providers. It works in a folder of its own, which is gone
 //! afterwards, and touches nobody's database.
 
-use super::{
-    Context, Exit, Output,
-    output::table,
-    session::Session,
-    signals, sync, time,
-};
+use super::{Context, Exit, Output, output::table, session::Session, signals, sync, time};
 use crate::{
-    api::v1::{self, MeetToClockify, Provider, Run, RunState, Sync, Token, create_token_request::Credential, sync::Definition},
-    startup::{self, Migrate},
+    api::v1::{
+        self, MeetToClockify, Provider, Run, RunState, Sync, Token,
+        create_token_request::Credential, sync::Definition,
+    },
     base::{Clock, ResourceId, Secret},
     config::Config,
     serve,
@@ -17,6 +14,7 @@ use crate::{
         Now, Options, Simulator,
         world::{CLIENT_ID, CLIENT_SECRET},
     },
+    startup::{self, Migrate},
 };
 use anyhow::{Context as _, ensure};
 use serde_json::json;
@@ -47,14 +45,19 @@ pub struct Args {
 
 pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
     let output = context.output;
-    let folder = tempfile::Builder::new().prefix("syncline-demo-").tempdir()?;
+    let folder = tempfile::Builder::new()
+        .prefix("syncline-demo-")
+        .tempdir()?;
     let mut options = Options::new(Now::Running(Clock::system().now()));
     options.seed = args.seed;
     let simulator = Simulator::start(options)?;
     let config = config(folder.path(), &simulator, &context.config);
     let app = startup::open(config, Clock::system(), Migrate::Apply).await?;
     let session = Session::in_process(app.clone(), ResourceId::default_tenant())?;
-    output.say(format!("Simulated Google and Clockify answer at http://{}.", simulator.address()));
+    output.say(format!(
+        "Simulated Google and Clockify answer at http://{}.",
+        simulator.address()
+    ));
 
     tokens(&session, &simulator, output).await?;
     define(&session).await?;
@@ -64,7 +67,10 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
     }
     output.say("\nFirst run:");
     let first = one_run(&session, output).await?;
-    output.say(format!("\nWhat Clockify has now:\n\n{}", entries(&simulator)));
+    output.say(format!(
+        "\nWhat Clockify has now:\n\n{}",
+        entries(&simulator)
+    ));
     output.say("\nSecond run, nothing is new:");
     let second = one_run(&session, output).await?;
     let exit = verdict(&first, &second, &simulator, output);
@@ -109,19 +115,41 @@ async fn tokens(session: &Session, simulator: &Simulator, output: Output) -> any
         redirect_uri: "http://127.0.0.1:1".to_owned(),
         ..Default::default()
     };
-    let begun = session.tokens().begin_authorization(request).await?.into_inner();
+    let begun = session
+        .tokens()
+        .begin_authorization(request)
+        .await?
+        .into_inner();
     let redirect_url = consent(&begun.authorization_url).await?;
-    let request = v1::CompleteAuthorizationRequest { name, redirect_url, ..Default::default() };
-    let google = session.tokens().complete_authorization(request).await?.into_inner();
-    output.say(format!("Token \"google\": consent given, {} scopes granted.", google.scopes.len()));
+    let request = v1::CompleteAuthorizationRequest {
+        name,
+        redirect_url,
+        ..Default::default()
+    };
+    let google = session
+        .tokens()
+        .complete_authorization(request)
+        .await?
+        .into_inner();
+    output.say(format!(
+        "Token \"google\": consent given, {} scopes granted.",
+        google.scopes.len()
+    ));
 
-    let key = simulator.world().clockify.users.first().map(|user| user.api_key.clone());
+    let key = simulator
+        .world()
+        .clockify
+        .users
+        .first()
+        .map(|user| user.api_key.clone());
     let mut token = Token::default();
     token.set_provider(Provider::Clockify);
     let request = v1::CreateTokenRequest {
         parent: session.parent(),
         token: Some(token),
-        credential: Some(Credential::ApiKey(key.context("the simulator has a Clockify user")?)),
+        credential: Some(Credential::ApiKey(
+            key.context("the simulator has a Clockify user")?,
+        )),
         ..Default::default()
     };
     session.tokens().create_token(request).await?;
@@ -131,14 +159,23 @@ async fn tokens(session: &Session, simulator: &Simulator, output: Output) -> any
 
 /// The simulated person consents at once: the answer is the redirect that a browser would follow.
 async fn consent(url: &str) -> anyhow::Result<String> {
-    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+    let browser = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
     let answer = browser.get(url).send().await?;
-    let location = answer.headers().get("location").and_then(|location| location.to_str().ok());
-    Ok(location.context("the simulated Google asks instead of consenting")?.to_owned())
+    let location = answer
+        .headers()
+        .get("location")
+        .and_then(|location| location.to_str().ok());
+    Ok(location
+        .context("the simulated Google asks instead of consenting")?
+        .to_owned())
 }
 
 async fn define(session: &Session) -> anyhow::Result<()> {
-    let rules = RULES.iter().map(|rule| sync::rule(rule).map_err(anyhow::Error::msg));
+    let rules = RULES
+        .iter()
+        .map(|rule| sync::rule(rule).map_err(anyhow::Error::msg));
     let definition = MeetToClockify {
         rules: rules.collect::<anyhow::Result<_>>()?,
         time_zone: "Europe/Zurich".to_owned(),
@@ -147,7 +184,10 @@ async fn define(session: &Session) -> anyhow::Result<()> {
     let request = v1::CreateSyncRequest {
         parent: session.parent(),
         sync_id: "demo".to_owned(),
-        sync: Some(Sync { definition: Some(Definition::MeetToClockify(definition)), ..Sync::default() }),
+        sync: Some(Sync {
+            definition: Some(Definition::MeetToClockify(definition)),
+            ..Sync::default()
+        }),
         validate_only: false,
     };
     session.syncs().create_sync(request).await?;
@@ -155,7 +195,10 @@ async fn define(session: &Session) -> anyhow::Result<()> {
 }
 
 async fn one_run(session: &Session, output: Output) -> anyhow::Result<Run> {
-    let request = v1::RunSyncRequest { name: session.sync("demo"), ..Default::default() };
+    let request = v1::RunSyncRequest {
+        name: session.sync("demo"),
+        ..Default::default()
+    };
     let run = session.syncs().run_sync(request).await?.into_inner();
     let run = sync::follow(&run.name, session, output).await?;
     output.say(sync::figures(&run));
@@ -168,10 +211,16 @@ fn entries(simulator: &Simulator) -> String {
     let all = &world.clockify.entries;
     let project = |id: &Option<String>| {
         let projects = &world.clockify.projects;
-        projects.iter().find(|project| Some(&project.id) == id.as_ref()).map(|project| project.name.clone())
+        projects
+            .iter()
+            .find(|project| Some(&project.id) == id.as_ref())
+            .map(|project| project.name.clone())
     };
     let rows = all.iter().take(SHOWN).map(|entry| {
-        let length = entry.span.end.map(|end| time::hours_and_minutes(end - entry.span.start));
+        let length = entry
+            .span
+            .end
+            .map(|end| time::hours_and_minutes(end - entry.span.start));
         [
             entry.span.start.format("%Y-%m-%d %H:%M").to_string(),
             length.unwrap_or_default(),
@@ -202,23 +251,54 @@ fn verdict(first: &Run, second: &Run, simulator: &Simulator, output: Output) -> 
 
 fn judge(first: &Run, second: &Run, simulator: &Simulator) -> anyhow::Result<()> {
     for run in [first, second] {
-        ensure!(run.state() == RunState::Succeeded, "a run is {}", run.state().as_str_name());
+        ensure!(
+            run.state() == RunState::Succeeded,
+            "a run is {}",
+            run.state().as_str_name()
+        );
     }
-    let (first, second) = (first.result.clone().unwrap_or_default(), second.result.clone().unwrap_or_default());
+    let (first, second) = (
+        first.result.clone().unwrap_or_default(),
+        second.result.clone().unwrap_or_default(),
+    );
     ensure!(first.created > 0, "the first run wrote nothing");
-    ensure!(second.created == 0, "the second run wrote {} entries again", second.created);
+    ensure!(
+        second.created == 0,
+        "the second run wrote {} entries again",
+        second.created
+    );
     let world = simulator.world();
     let written = i64::try_from(world.clockify.entries.len())?;
-    ensure!(written == first.created, "{} entries were written and {written} are there", first.created);
-    let marks: HashSet<_> = world.clockify.entries.iter().map(|entry| entry.description.rsplit('[').next()).collect();
-    ensure!(marks.len() == world.clockify.entries.len(), "there are second copies");
+    ensure!(
+        written == first.created,
+        "{} entries were written and {written} are there",
+        first.created
+    );
+    let marks: HashSet<_> = world
+        .clockify
+        .entries
+        .iter()
+        .map(|entry| entry.description.rsplit('[').next())
+        .collect();
+    ensure!(
+        marks.len() == world.clockify.entries.len(),
+        "there are second copies"
+    );
     Ok(())
 }
 
-fn document(first: &Run, second: &Run, address: Option<SocketAddr>, output: Output) -> anyhow::Result<()> {
+fn document(
+    first: &Run,
+    second: &Run,
+    address: Option<SocketAddr>,
+    output: Output,
+) -> anyhow::Result<()> {
     if output.is_json() {
         let address = address.map(|address| address.to_string());
-        output.result(&json!({ "runs": [first, second], "address": address }), |_| String::new())?;
+        output.result(
+            &json!({ "runs": [first, second], "address": address }),
+            |_| String::new(),
+        )?;
     }
     Ok(())
 }
@@ -231,7 +311,11 @@ async fn listen(usual: SocketAddr) -> anyhow::Result<TcpListener> {
             return Ok(listener);
         }
     }
-    anyhow::bail!("no port from {} to {} is free", usual.port(), usual.port().saturating_add(PORTS - 1))
+    anyhow::bail!(
+        "no port from {} to {} is free",
+        usual.port(),
+        usual.port().saturating_add(PORTS - 1)
+    )
 }
 
 fn advice(address: SocketAddr, usual: SocketAddr) -> String {

@@ -3,10 +3,10 @@
 use super::{Context, Exit, output::table, session::Session};
 use crate::{
     api::v1::{CheckTokenRequest, ListTokensRequest},
-    startup::{self, Migrate},
     base::{Clock, ResourceId},
     config::Config,
     db::{Db, Target, migrate},
+    startup::{self, Migrate},
 };
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -36,7 +36,11 @@ struct Findings(Vec<Finding>);
 
 impl Findings {
     fn add(&mut self, what: &str, verdict: Verdict, message: impl Into<String>) {
-        self.0.push(Finding { what: what.to_owned(), verdict, message: message.into() });
+        self.0.push(Finding {
+            what: what.to_owned(),
+            verdict,
+            message: message.into(),
+        });
     }
 
     fn fine(&mut self, what: &str, message: impl Into<String>) {
@@ -66,7 +70,10 @@ pub async fn run(context: Context) -> anyhow::Result<Exit> {
     if database(&mut findings, config).await {
         installation(&mut findings, &context).await?;
     }
-    let healthy = findings.0.iter().all(|finding| finding.verdict != Verdict::Wrong);
+    let healthy = findings
+        .0
+        .iter()
+        .all(|finding| finding.verdict != Verdict::Wrong);
     let document = serde_json::json!({ "healthy": healthy, "findings": findings });
     context.output.result(&document, |_| {
         let rows = findings.0.iter().map(|finding| {
@@ -75,7 +82,11 @@ pub async fn run(context: Context) -> anyhow::Result<Exit> {
                 Verdict::Note => "note",
                 Verdict::Wrong => "WRONG",
             };
-            [mark.to_owned(), finding.what.clone(), finding.message.clone()]
+            [
+                mark.to_owned(),
+                finding.what.clone(),
+                finding.message.clone(),
+            ]
         });
         table(["", "", ""], rows)
     })?;
@@ -135,23 +146,40 @@ async fn database(findings: &mut Findings, config: &Config) -> bool {
     if let Target::Sqlite(file) = &options.target
         && !file.exists()
     {
-        findings.note(what, format!("{} is not there yet; it is made at the first start", file.display()));
+        findings.note(
+            what,
+            format!(
+                "{} is not there yet; it is made at the first start",
+                file.display()
+            ),
+        );
         return false;
     }
     let db = match Db::connect(options, Clock::system()).await {
         Ok(db) => db,
         Err(error) => {
-            findings.wrong(what, format!("{error}: check DATABASE_URL, and that the server runs"));
+            findings.wrong(
+                what,
+                format!("{error}: check DATABASE_URL, and that the server runs"),
+            );
             return false;
         }
     };
     findings.fine(what, "answers");
     let skew = db.skew();
     match skew.abs() > LARGEST_SKEW {
-        true => findings.wrong("clock", format!("the database's clock is {} ms ahead of this machine's: set both by NTP", skew.num_milliseconds())),
+        true => findings.wrong(
+            "clock",
+            format!(
+                "the database's clock is {} ms ahead of this machine's: set both by NTP",
+                skew.num_milliseconds()
+            ),
+        ),
         false => findings.fine("clock", "agrees with the database's"),
     }
-    let outcome = migrate::status(&db).await.and_then(|status| status.check().map(|()| status));
+    let outcome = migrate::status(&db)
+        .await
+        .and_then(|status| status.check().map(|()| status));
     db.close().await;
     match outcome {
         Ok(status) => {
@@ -174,7 +202,10 @@ async fn installation(findings: &mut Findings, context: &Context) -> anyhow::Res
             return Ok(());
         }
     };
-    findings.fine("key", format!("{} opens everything that is stored", app.keys.newest()));
+    findings.fine(
+        "key",
+        format!("{} opens everything that is stored", app.keys.newest()),
+    );
     let tenant = ResourceId::parse("tenant", &context.global.tenant)?;
     let session = Session::in_process(app, tenant)?;
     tokens(findings, &session).await?;
@@ -183,14 +214,33 @@ async fn installation(findings: &mut Findings, context: &Context) -> anyhow::Res
 }
 
 async fn tokens(findings: &mut Findings, session: &Session) -> anyhow::Result<()> {
-    let request = ListTokensRequest { parent: session.parent(), page_size: 500, ..Default::default() };
-    let tokens = session.tokens().list_tokens(request).await?.into_inner().tokens;
+    let request = ListTokensRequest {
+        parent: session.parent(),
+        page_size: 500,
+        ..Default::default()
+    };
+    let tokens = session
+        .tokens()
+        .list_tokens(request)
+        .await?
+        .into_inner()
+        .tokens;
     if tokens.is_empty() {
-        findings.note("tokens", "there are none yet: `syncline token login google`, `syncline token add clockify`");
+        findings.note(
+            "tokens",
+            "there are none yet: `syncline token login google`, `syncline token add clockify`",
+        );
     }
     for token in tokens {
-        let request = CheckTokenRequest { name: token.name.clone() };
-        match session.tokens().check_token(request).await.map(tonic::Response::into_inner) {
+        let request = CheckTokenRequest {
+            name: token.name.clone(),
+        };
+        match session
+            .tokens()
+            .check_token(request)
+            .await
+            .map(tonic::Response::into_inner)
+        {
             Ok(checked) if checked.usable => findings.fine(&token.name, "works"),
             Ok(checked) => findings.wrong(&token.name, checked.problems.join("; ")),
             Err(status) => findings.wrong(&token.name, status.message()),

@@ -45,7 +45,7 @@ impl From<anyhow::Error> for Failure {
         match error.downcast::<Error>() {
             // The person is at the machine where it happened: no reason to hide the cause.
             Ok(Error::Internal(cause)) => Self::local("INTERNAL", "INTERNAL", cause),
-            Ok(error) => Self::of_call(Refusal::from(&Status::from(error))),
+            Ok(error) => Self::of_call(Refusal::from(error)),
             Err(error) => Self::local("UNKNOWN", "LOCAL", format!("{error:#}")),
         }
     }
@@ -141,11 +141,17 @@ impl fmt::Display for Failure {
 /// What to do, where the message does not say it already.
 fn advice(refusal: &Refusal) -> Option<String> {
     let text = match refusal.reason.as_str() {
-        "NEEDS_REAUTH" => "consent again with `syncline token login google`, or give a new key with `syncline token add clockify --replace`",
+        "NEEDS_REAUTH" => {
+            "consent again with `syncline token login google`, or give a new key with `syncline token add clockify --replace`"
+        }
         "TOKEN_IN_USE" => "remove or change the syncs that use it first: `syncline sync list`",
         "ALREADY_EXISTS" => "choose another id, or change the one that is there",
-        "NOT_FOUND" => "`syncline sync list`, `syncline sync runs` and `syncline token list` show what there is",
-        "SCOPE_MISSING" => "consent again with `syncline token login google`, and leave all boxes ticked",
+        "NOT_FOUND" => {
+            "`syncline sync list`, `syncline sync runs` and `syncline token list` show what there is"
+        }
+        "SCOPE_MISSING" => {
+            "consent again with `syncline token login google`, and leave all boxes ticked"
+        }
         "COUNT_MISMATCH" => "nothing was deleted; count again with `syncline sync cleanup`",
         "" if refusal.code == "UNAVAILABLE" => "is `syncline serve` running there?",
         _ => {

@@ -67,7 +67,10 @@ fn print(text: &str) {
 }
 
 /// A table for people: no frame, aligned columns.
-pub fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)

@@ -2,9 +2,10 @@
 
 use super::{Context, Exit, signals};
 use crate::{
-    startup::{self, Migrate},
     base::{Clock, Error},
-    serve, telemetry,
+    serve,
+    startup::{self, Migrate},
+    telemetry,
 };
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -34,7 +35,9 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
     };
     let app = startup::open(context.config, Clock::system(), migrate).await?;
     if context.output.is_json() {
-        context.output.result(&json!({ "address": addr.to_string() }), |_| String::new())?;
+        context
+            .output
+            .result(&json!({ "address": addr.to_string() }), |_| String::new())?;
     }
     serve::run(app, listener, shutdown).await?;
     Ok(Exit::Done)

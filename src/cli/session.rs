@@ -2,15 +2,14 @@
 
 use super::Context;
 use crate::{
-    api::v1::{
-        sync_service_client::SyncServiceClient, token_service_client::TokenServiceClient,
-    },
+    api::v1::{sync_service_client::SyncServiceClient, token_service_client::TokenServiceClient},
     app::App,
-    startup::{self, Migrate},
     base::{Clock, ResourceId, RunName},
     cli::Usage,
     runs::Worker,
-    serve, tokens,
+    serve,
+    startup::{self, Migrate},
+    tokens,
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

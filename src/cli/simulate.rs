@@ -5,8 +5,8 @@ use crate::{
     base::Clock,
     config::units,
     simulator::{
-        Fault, Options, Quotas, Simulator, Visibility, WorldSpec,
-        Now, world::{CLIENT_ID, CLIENT_SECRET},
+        Fault, Now, Options, Quotas, Simulator, Visibility, WorldSpec,
+        world::{CLIENT_ID, CLIENT_SECRET},
     },
 };
 use anyhow::Context as _;
@@ -49,12 +49,17 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
     let output = context.output;
     if args.list_faults {
         let menu = Fault::menu();
-        let rows = menu.iter().map(|fault| [fault.name.to_owned(), fault.description.to_owned()]);
-        output.result(&json!({ "faults": menu }), |_| table(["FAULT", "WHAT GOES WRONG"], rows))?;
+        let rows = menu
+            .iter()
+            .map(|fault| [fault.name.to_owned(), fault.description.to_owned()]);
+        output.result(&json!({ "faults": menu }), |_| {
+            table(["FAULT", "WHAT GOES WRONG"], rows)
+        })?;
         return Ok(Exit::Done);
     }
     let shutdown = signals::shutdown()?;
-    let simulator = Simulator::start(options(&args)).with_context(|| format!("port {} cannot be used", args.port))?;
+    let simulator = Simulator::start(options(&args))
+        .with_context(|| format!("port {} cannot be used", args.port))?;
     for name in &args.fault {
         if simulator.faults().apply_named(name).is_none() {
             let message = format!("there is no fault {name:?}: --list-faults prints the menu");
@@ -62,12 +67,23 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
         }
     }
     let endpoints = simulator.endpoints();
-    let key = simulator.world().clockify.users.first().map(|user| user.api_key.clone());
+    let key = simulator
+        .world()
+        .clockify
+        .users
+        .first()
+        .map(|user| user.api_key.clone());
     let key = key.unwrap_or_default();
-    let mut variables = endpoints.env().map(|(name, value)| (name, value.to_owned())).to_vec();
+    let mut variables = endpoints
+        .env()
+        .map(|(name, value)| (name, value.to_owned()))
+        .to_vec();
     variables.push(("SYNCLINE_GOOGLE_CLIENT_ID", CLIENT_ID.to_owned()));
     variables.push(("SYNCLINE_GOOGLE_CLIENT_SECRET", CLIENT_SECRET.to_owned()));
-    let environment: Map<_, _> = variables.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let environment: Map<_, _> = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
     let document = json!({
         "address": simulator.address().to_string(),
         "control": endpoints.control,

@@ -48,7 +48,11 @@ pub fn parse(flag: &str, end: End, text: &str) -> Result<Timestamp, Usage> {
         End::To => day.checked_add_days(Days::new(1)),
     });
     day.map(|day| day.and_time(NaiveTime::MIN).and_utc().into())
-        .ok_or_else(|| Usage(format!("{flag}: expected a day as in 2026-11-20, or a moment as in 2026-11-20T14:05:00Z")))
+        .ok_or_else(|| {
+            Usage(format!(
+                "{flag}: expected a day as in 2026-11-20, or a moment as in 2026-11-20T14:05:00Z"
+            ))
+        })
 }
 
 #[cfg(test)]

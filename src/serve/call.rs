@@ -57,7 +57,13 @@ where
             let answer = answer.unwrap_or_else(|panic| Ok(broken(&*panic).into_http()));
             answer.map(|answer| {
                 note(&within, answer.headers());
-                answer.map(|body| Body::new(Answer { body, span: within, broken: false }))
+                answer.map(|body| {
+                    Body::new(Answer {
+                        body,
+                        span: within,
+                        broken: false,
+                    })
+                })
             })
         };
         Box::pin(surrounded.instrument(span))
@@ -68,12 +74,22 @@ fn span(request: &Request<Body>) -> Span {
     let path = request.uri().path().trim_start_matches('/');
     let (service, method) = path.split_once('/').unwrap_or((path, ""));
     // Names come from callers: only such as a service can have are repeated.
-    let known = |text: &str| text.len() < 100 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c));
+    let known = |text: &str| {
+        text.len() < 100
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._".contains(c))
+    };
     let (service, method) = match known(service) && known(method) {
         true => (service, method),
         false => ("", ""),
     };
-    let span = tracing::info_span!("rpc", rpc.service = service, rpc.method = method, rpc.grpc.status_code = Empty);
+    let span = tracing::info_span!(
+        "rpc",
+        rpc.service = service,
+        rpc.method = method,
+        rpc.grpc.status_code = Empty
+    );
     telemetry::set_parent_from(&span, request.headers());
     span
 }
@@ -114,7 +130,9 @@ impl http_body::Body for Answer {
         }
         let span = self.span.clone();
         let _entered = span.enter();
-        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.body).poll_frame(context)));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            Pin::new(&mut self.body).poll_frame(context)
+        }));
         let frame = match polled {
             Ok(polled) => ready!(polled),
             Err(panic) => {
@@ -123,7 +141,10 @@ impl http_body::Body for Answer {
                 Some(Ok(Frame::trailers(headers)))
             }
         };
-        if let Some(trailers) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref()) {
+        if let Some(trailers) = frame
+            .as_ref()
+            .and_then(|frame| frame.as_ref().ok()?.trailers_ref())
+        {
             note(&span, trailers);
         }
         Poll::Ready(frame)

@@ -40,7 +40,10 @@ impl Health {
     pub async fn start(
         app: App,
         pulse: Pulse,
-    ) -> (Self, health_server::HealthServer<impl health_server::Health>) {
+    ) -> (
+        Self,
+        health_server::HealthServer<impl health_server::Health>,
+    ) {
         let (reporter, service) = health_reporter();
         set(&reporter, LIVENESS, true).await;
         let mut watcher = Watcher {
@@ -97,7 +100,9 @@ impl Watcher {
         let database = tokio::time::timeout(ANSWER_WITHIN, migrate::status(&self.app.db));
         database
             .await
-            .map_err(|_| Error::unavailable("DATABASE_UNREACHABLE", "the database does not answer"))??
+            .map_err(|_| {
+                Error::unavailable("DATABASE_UNREACHABLE", "the database does not answer")
+            })??
             .check()?;
         match self.pulse.is_felt() {
             true => Ok(()),

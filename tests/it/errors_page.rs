@@ -1,7 +1,11 @@
 //! The page of errors lists every reason that the source makes, and no other.
 
 use regex::Regex;
-use std::{collections::BTreeSet, fs, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Words of others, and names, that look like a reason.
 const NOT_REASONS: [&str; 11] = [
@@ -28,18 +32,35 @@ fn the_page_lists_every_reason_and_no_other() {
     let mut made: BTreeSet<String> = ONE_WORD.map(str::to_owned).into();
     for text in sources() {
         let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
-        let code: Vec<_> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        made.extend(literal.captures_iter(&code.join("\n")).map(|found| found[1].to_owned()));
+        let code: Vec<_> = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        made.extend(
+            literal
+                .captures_iter(&code.join("\n"))
+                .map(|found| found[1].to_owned()),
+        );
     }
-    made.retain(|name| !NOT_REASONS.contains(&name.as_str()) && !name.starts_with("SYNCLINE_") && !name.ends_with('_'));
+    made.retain(|name| {
+        !NOT_REASONS.contains(&name.as_str())
+            && !name.starts_with("SYNCLINE_")
+            && !name.ends_with('_')
+    });
 
     let page = fs::read_to_string(root().join("docs/errors.md")).unwrap();
     let row = Regex::new(r"(?m)^\| `([A-Z_]+)` \|").unwrap();
-    let listed: BTreeSet<String> = row.captures_iter(&page).map(|found| found[1].to_owned()).collect();
+    let listed: BTreeSet<String> = row
+        .captures_iter(&page)
+        .map(|found| found[1].to_owned())
+        .collect();
 
     let missing: Vec<_> = made.difference(&listed).collect();
     let stale: Vec<_> = listed.difference(&made).collect();
-    assert!(missing.is_empty() && stale.is_empty(), "not in docs/errors.md: {missing:?}; only there: {stale:?}");
+    assert!(
+        missing.is_empty() && stale.is_empty(),
+        "not in docs/errors.md: {missing:?}; only there: {stale:?}"
+    );
 }
 
 fn root() -> PathBuf {
@@ -53,7 +74,9 @@ fn sources() -> Vec<String> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let inside = path.strip_prefix(root()).unwrap();
-            if ELSEWHERE.iter().any(|other| inside.starts_with(other)) || inside.ends_with("tests.rs") {
+            if ELSEWHERE.iter().any(|other| inside.starts_with(other))
+                || inside.ends_with("tests.rs")
+            {
                 continue;
             }
             if path.is_dir() {

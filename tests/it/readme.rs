@@ -19,15 +19,22 @@ struct Step {
 #[tokio::test]
 async fn the_transcript_is_what_happens() {
     let grpcurl = kit::tool("grpcurl");
-    let mut demo = Process::syncline(&["demo"]).env("SYNCLINE_GRPC_ADDR", "127.0.0.1:0").start();
+    let mut demo = Process::syncline(&["demo"])
+        .env("SYNCLINE_GRPC_ADDR", "127.0.0.1:0")
+        .start();
     let line = demo.line("Serving gRPC on", LONG).await;
     let address = line.split_whitespace().nth(3).unwrap().to_owned();
     let run = Regex::new("tenants/default/runs/[0-9a-f-]{36}").unwrap();
     let mut last_run = String::new();
     for step in steps(&readme()) {
-        let command = step.command.replace(ADDRESS, &address).replace("grpcurl ", &format!("{} ", grpcurl.display()));
+        let command = step
+            .command
+            .replace(ADDRESS, &address)
+            .replace("grpcurl ", &format!("{} ", grpcurl.display()));
         let command = run.replace_all(&command, last_run.as_str());
-        let (_, printed) = Process::of("/bin/sh".as_ref(), &["-c", &command]).finish(LONG).await;
+        let (_, printed) = Process::of("/bin/sh".as_ref(), &["-c", &command])
+            .finish(LONG)
+            .await;
         if let Some(found) = run.find(&printed) {
             last_run = found.as_str().to_owned();
         }
@@ -51,7 +58,11 @@ async fn every_command_of_the_readme_exists() {
         // Arguments are read before help is printed.
         let script = format!("{command} --help");
         let program = PathBuf::from(env!("CARGO_BIN_EXE_syncline"));
-        let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
+        let path = format!(
+            "{}:{}",
+            program.parent().unwrap().display(),
+            std::env::var("PATH").unwrap()
+        );
         let shell = Process::of("/bin/sh".as_ref(), &["-c", &script]).env("PATH", path);
         let (status, output) = shell.finish(LONG).await;
         assert!(status.success(), "{command}\n{output}");
@@ -78,14 +89,23 @@ fn readme() -> String {
 /// The blocks of a language.
 fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
     let fence = format!("```{language}\n");
-    text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+    text.split(&fence)
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect()
 }
 
 fn steps(text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    for line in blocks(text, "console").iter().flat_map(|block| block.lines()) {
+    for line in blocks(text, "console")
+        .iter()
+        .flat_map(|block| block.lines())
+    {
         match (line.strip_prefix("$ "), steps.last_mut()) {
-            (Some(command), _) => steps.push(Step { command: command.to_owned(), expected: Vec::new() }),
+            (Some(command), _) => steps.push(Step {
+                command: command.to_owned(),
+                expected: Vec::new(),
+            }),
             (None, Some(step)) => step.expected.push(line.to_owned()),
             (None, None) => panic!("a block begins without a command: {line}"),
         }
@@ -115,7 +135,9 @@ fn plain(line: &str) -> String {
 fn fits(expected: &[String], printed: &[String]) -> bool {
     match expected.split_first() {
         None => printed.is_empty(),
-        Some((first, rest)) if first == ANY => (0..=printed.len()).any(|skipped| fits(rest, &printed[skipped..])),
+        Some((first, rest)) if first == ANY => {
+            (0..=printed.len()).any(|skipped| fits(rest, &printed[skipped..]))
+        }
         Some((first, rest)) => printed.first() == Some(first) && fits(rest, &printed[1..]),
     }
 }

@@ -25,7 +25,9 @@ pub struct Args {
 
 pub async fn run(args: Args, session: &Session, output: Output) -> anyhow::Result<Exit> {
     let moment = |flag, end, text: &Option<String>| {
-        text.as_deref().map(|text| time::parse(flag, end, text)).transpose()
+        text.as_deref()
+            .map(|text| time::parse(flag, end, text))
+            .transpose()
     };
     let mut request = CleanUpSyncRequest {
         name: session.sync(&args.id),
@@ -37,9 +39,15 @@ pub async fn run(args: Args, session: &Session, output: Output) -> anyhow::Resul
     let expected = match args.yes_delete {
         Some(count) => count,
         None => {
-            let found = session.syncs().clean_up_sync(request.clone()).await?.into_inner();
+            let found = session
+                .syncs()
+                .clean_up_sync(request.clone())
+                .await?
+                .into_inner();
             if found.found == 0 {
-                output.result(&found, |_| "there is nothing of ours in the window".to_owned())?;
+                output.result(&found, |_| {
+                    "there is nothing of ours in the window".to_owned()
+                })?;
                 return Ok(Exit::Done);
             }
             asked(found.found, output)?
@@ -50,7 +58,10 @@ pub async fn run(args: Args, session: &Session, output: Output) -> anyhow::Resul
     let done = session.syncs().clean_up_sync(request).await?.into_inner();
     output.result(&done, |done| match done.failed {
         0 => format!("{} entries deleted", done.deleted),
-        failed => format!("{} entries deleted, {failed} could not be deleted", done.deleted),
+        failed => format!(
+            "{} entries deleted, {failed} could not be deleted",
+            done.deleted
+        ),
     })?;
     Ok(match done.failed {
         0 => Exit::Done,
@@ -75,7 +86,12 @@ fn asked(count: i64, output: Output) -> anyhow::Result<i64> {
 }
 
 /// `sync duplicates`. Fails when there are some, so that a script can watch for them.
-pub async fn duplicates(id: &str, days: Option<i32>, session: &Session, output: Output) -> anyhow::Result<Exit> {
+pub async fn duplicates(
+    id: &str,
+    days: Option<i32>,
+    session: &Session,
+    output: Output,
+) -> anyhow::Result<Exit> {
     let request = ReconcileSyncRequest {
         name: session.sync(id),
         days: days.unwrap_or_default(),
@@ -91,12 +107,19 @@ pub async fn duplicates(id: &str, days: Option<i32>, session: &Session, output: 
 
 fn text(found: &ReconcileSyncResponse) -> String {
     let row = |name: &str, count: i64| [name.to_owned(), count.to_string()];
-    let extra: usize = found.duplicates.iter().map(|meeting| meeting.extra_entry_ids.len()).sum();
+    let extra: usize = found
+        .duplicates
+        .iter()
+        .map(|meeting| meeting.extra_entry_ids.len())
+        .sum();
     let mut text = table(
         ["", ""],
         [
             row("entries of ours", found.entries),
-            row("meetings with more than one", i64::try_from(found.duplicates.len()).unwrap_or(i64::MAX)),
+            row(
+                "meetings with more than one",
+                i64::try_from(found.duplicates.len()).unwrap_or(i64::MAX),
+            ),
             row("second copies", i64::try_from(extra).unwrap_or(i64::MAX)),
             row("edited by the user", found.edited),
             row("deleted by the user", found.deleted),
@@ -106,8 +129,17 @@ fn text(found: &ReconcileSyncResponse) -> String {
     );
     if !found.duplicates.is_empty() {
         let rows = found.duplicates.iter();
-        let rows = rows.map(|meeting| [meeting.conference.clone(), meeting.kept_entry_id.clone(), meeting.extra_entry_ids.join(" ")]);
-        text.push_str(&format!("\n\n{}", table(["MEETING", "OLDEST ENTRY", "SECOND COPIES"], rows)));
+        let rows = rows.map(|meeting| {
+            [
+                meeting.conference.clone(),
+                meeting.kept_entry_id.clone(),
+                meeting.extra_entry_ids.join(" "),
+            ]
+        });
+        text.push_str(&format!(
+            "\n\n{}",
+            table(["MEETING", "OLDEST ENTRY", "SECOND COPIES"], rows)
+        ));
     }
     text
 }

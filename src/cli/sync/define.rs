@@ -110,7 +110,7 @@ pub struct Wanted {
 /// A command whose file, if it has one, was read.
 pub enum Ready {
     /// `create` or `update`.
-    Definition(Wanted),
+    Definition(Box<Wanted>),
     /// Everything else.
     Other(Command),
 }
@@ -118,16 +118,30 @@ pub enum Ready {
 /// Reads the file of a definition, so that a bad one is refused before anything is opened.
 pub fn read(command: Command) -> anyhow::Result<Ready> {
     let (id, flags, validate_only, is_new) = match command {
-        Command::Create(Create::MeetToClockify { id, flags, validate_only }) => (id, flags, validate_only, true),
-        Command::Update(Update { id, flags, validate_only }) => (id, flags, validate_only, false),
+        Command::Create(Create::MeetToClockify {
+            id,
+            flags,
+            validate_only,
+        }) => (id, flags, validate_only, true),
+        Command::Update(Update {
+            id,
+            flags,
+            validate_only,
+        }) => (id, flags, validate_only, false),
         other => return Ok(Ready::Other(other)),
     };
     let from_file = flags.file.as_deref().map(of_file).transpose()?;
-    Ok(Ready::Definition(Wanted { id, is_new, validate_only, from_file, flags }))
+    Ok(Ready::Definition(Box::new(Wanted {
+        id,
+        is_new,
+        validate_only,
+        from_file,
+        flags,
+    })))
 }
 
 /// Creates or changes the sync.
-pub async fn write(wanted: Wanted, session: &Session, output: Output) -> anyhow::Result<Exit> {
+pub async fn write(wanted: Box<Wanted>, session: &Session, output: Output) -> anyhow::Result<Exit> {
     let name = session.sync(&wanted.id);
     let base = match (wanted.from_file, wanted.is_new) {
         (Some(sync), _) => sync,
@@ -137,7 +151,10 @@ pub async fn write(wanted: Wanted, session: &Session, output: Output) -> anyhow:
             session.syncs().get_sync(request).await?.into_inner()
         }
     };
-    let sync = Sync { name, ..wanted.flags.apply(base, session) };
+    let sync = Sync {
+        name,
+        ..wanted.flags.apply(base, session)
+    };
     let stored = match wanted.is_new {
         true => {
             let request = v1::CreateSyncRequest {
@@ -149,10 +166,17 @@ pub async fn write(wanted: Wanted, session: &Session, output: Output) -> anyhow:
             session.syncs().create_sync(request).await
         }
         false => {
-            let paths = ["display_name", "source_token", "destination_token", "meet_to_clockify"];
+            let paths = [
+                "display_name",
+                "source_token",
+                "destination_token",
+                "meet_to_clockify",
+            ];
             let request = v1::UpdateSyncRequest {
                 sync: Some(sync),
-                update_mask: Some(FieldMask { paths: paths.map(str::to_owned).to_vec() }),
+                update_mask: Some(FieldMask {
+                    paths: paths.map(str::to_owned).to_vec(),
+                }),
                 validate_only: wanted.validate_only,
             };
             session.syncs().update_sync(request).await
@@ -175,8 +199,14 @@ impl Flags {
             .take()
             .unwrap_or_else(|| Definition::MeetToClockify(MeetToClockify::default()));
         set(&mut sync.display_name, &self.display_name);
-        set(&mut sync.source_token, &self.source.as_ref().map(|id| session.token(id)));
-        set(&mut sync.destination_token, &self.destination.as_ref().map(|id| session.token(id)));
+        set(
+            &mut sync.source_token,
+            &self.source.as_ref().map(|id| session.token(id)),
+        );
+        set(
+            &mut sync.destination_token,
+            &self.destination.as_ref().map(|id| session.token(id)),
+        );
         set(&mut definition.days, &self.days);
         set(&mut definition.workspace_id, &self.workspace);
         set(&mut definition.description_template, &self.description);
@@ -200,7 +230,10 @@ impl Flags {
         if let Some(shortest) = self.skip_shorter_than {
             definition.skip_shorter_than = Some(shortest.into());
         }
-        Sync { definition: Some(Definition::MeetToClockify(definition)), ..sync }
+        Sync {
+            definition: Some(Definition::MeetToClockify(definition)),
+            ..sync
+        }
     }
 }
 
@@ -219,7 +252,11 @@ fn set_all<T: Clone>(place: &mut Vec<T>, given: &[T]) {
 fn of_file(file: &Path) -> anyhow::Result<Sync> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("{shown} cannot be read"))?;
-    let wrong = |error: &dyn std::fmt::Display| Usage(format!("{shown}: expected a Sync as `syncline sync show --json` prints it: {error}"));
+    let wrong = |error: &dyn std::fmt::Display| {
+        Usage(format!(
+            "{shown}: expected a Sync as `syncline sync show --json` prints it: {error}"
+        ))
+    };
     let is_toml = file.extension().is_some_and(|kind| kind == "toml");
     let value: serde_json::Value = match is_toml {
         true => toml::from_str(&text).map_err(|error| wrong(&error))?,
@@ -247,14 +284,20 @@ pub fn shown(sync: &Sync) -> String {
     ];
     if let Some(definition) = meet(sync) {
         let days = (definition.days > 0).then(|| definition.days.to_string());
-        rows.push(row("days", days.unwrap_or_else(|| "as the settings say".to_owned())));
+        rows.push(row(
+            "days",
+            days.unwrap_or_else(|| "as the settings say".to_owned()),
+        ));
         rows.push(row("workspace", definition.workspace_id.clone()));
         rows.push(row("calendars", definition.calendars.join(", ")));
         for (number, line) in definition.rules.iter().enumerate() {
             rows.push(row(&format!("rule {}", number + 1), rule::text(line)));
         }
         let target = definition.default_target.as_ref().map(rule::target_text);
-        rows.push(row("else", target.unwrap_or_else(|| "project \"Google Meet\"".to_owned())));
+        rows.push(row(
+            "else",
+            target.unwrap_or_else(|| "project \"Google Meet\"".to_owned()),
+        ));
         rows.push(row("description", definition.description_template.clone()));
         rows.push(row("time zone", definition.time_zone.clone()));
         let skips = [
@@ -262,11 +305,23 @@ pub fn shown(sync: &Sync) -> String {
             (definition.skip_solo, "solo".to_owned()),
             (
                 definition.skip_shorter_than.is_some(),
-                format!("shorter than {} s", definition.skip_shorter_than.as_ref().map_or(0, |shortest| shortest.seconds)),
+                format!(
+                    "shorter than {} s",
+                    definition
+                        .skip_shorter_than
+                        .as_ref()
+                        .map_or(0, |shortest| shortest.seconds)
+                ),
             ),
         ];
-        let skips: Vec<_> = skips.into_iter().filter_map(|(on, text)| on.then_some(text)).collect();
+        let skips: Vec<_> = skips
+            .into_iter()
+            .filter_map(|(on, text)| on.then_some(text))
+            .collect();
         rows.push(row("leave out", skips.join(", ")));
     }
-    table(["", ""], rows.into_iter().filter(|[_, value]| !value.is_empty()))
+    table(
+        ["", ""],
+        rows.into_iter().filter(|[_, value]| !value.is_empty()),
+    )
 }

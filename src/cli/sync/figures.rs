@@ -47,20 +47,36 @@ pub fn counts(result: &SyncResult, dry_run: bool) -> String {
     let would = if dry_run { "would be " } else { "" };
     let mut rows: Vec<[String; 3]> = Vec::new();
     let mut row = |name: String, count: i64, why: String| rows.push([name, count.to_string(), why]);
-    row("meetings found".to_owned(), result.meetings_found, String::new());
+    row(
+        "meetings found".to_owned(),
+        result.meetings_found,
+        String::new(),
+    );
     row(format!("{would}created"), result.created, String::new());
     row(format!("{would}updated"), result.updated, String::new());
     row(format!("{would}adopted"), result.adopted, String::new());
     row("skipped".to_owned(), result.skipped, reasons(&result.skips));
     row("failed".to_owned(), result.failed, String::new());
-    row("unresolved".to_owned(), result.unresolved, match result.unresolved {
-        0 => String::new(),
-        _ => "no answer came; the next run finds out".to_owned(),
-    });
+    row(
+        "unresolved".to_owned(),
+        result.unresolved,
+        match result.unresolved {
+            0 => String::new(),
+            _ => "no answer came; the next run finds out".to_owned(),
+        },
+    );
     if result.duplicates_deleted > 0 {
-        row("duplicates deleted".to_owned(), result.duplicates_deleted, String::new());
+        row(
+            "duplicates deleted".to_owned(),
+            result.duplicates_deleted,
+            String::new(),
+        );
     }
-    row("entries in Clockify".to_owned(), result.total_in_destination, String::new());
+    row(
+        "entries in Clockify".to_owned(),
+        result.total_in_destination,
+        String::new(),
+    );
     let calls: i64 = result.calls.values().sum();
     row("calls".to_owned(), calls, reasons(&result.calls));
     table(["", "", ""], rows)
@@ -68,9 +84,15 @@ pub fn counts(result: &SyncResult, dry_run: bool) -> String {
 
 /// `240 unchanged, 3 solo`, the largest first.
 fn reasons(counts: &std::collections::HashMap<String, i64>) -> String {
-    let mut sorted: Vec<_> = counts.iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+    let mut sorted: Vec<_> = counts
+        .iter()
+        .collect::<BTreeMap<_, _>>()
+        .into_iter()
+        .collect();
     sorted.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-    let parts = sorted.iter().map(|(name, count)| format!("{count} {}", name.replace('_', " ")));
+    let parts = sorted
+        .iter()
+        .map(|(name, count)| format!("{count} {}", name.replace('_', " ")));
     parts.collect::<Vec<_>>().join(", ")
 }
 
@@ -87,14 +109,26 @@ mod tests {
         };
         assert_eq!(run(RunState::Succeeded), Exit::Done);
         assert_eq!(run(RunState::Partial), Exit::Partial);
-        for state in [RunState::Failed, RunState::Cancelled, RunState::Running, RunState::Unspecified] {
+        for state in [
+            RunState::Failed,
+            RunState::Cancelled,
+            RunState::Running,
+            RunState::Unspecified,
+        ] {
             assert_eq!(run(state), Exit::Failed);
         }
     }
 
     #[test]
     fn reasons_are_sorted_by_their_number() {
-        let counts = [("solo".to_owned(), 3), ("unchanged".to_owned(), 240), ("too_short".to_owned(), 3)];
-        assert_eq!(reasons(&counts.into()), "240 unchanged, 3 solo, 3 too short");
+        let counts = [
+            ("solo".to_owned(), 3),
+            ("unchanged".to_owned(), 240),
+            ("too_short".to_owned(), 3),
+        ];
+        assert_eq!(
+            reasons(&counts.into()),
+            "240 unchanged, 3 solo, 3 too short"
+        );
     }
 }

@@ -32,14 +32,26 @@ async fn interrupted() {
     }
 }
 
-async fn stopped(run: &str, session: &Session, output: Output, is_here: bool) -> anyhow::Result<Run> {
+async fn stopped(
+    run: &str,
+    session: &Session,
+    output: Output,
+    is_here: bool,
+) -> anyhow::Result<Run> {
     if !is_here {
-        output.note(format!("The run goes on: `syncline sync watch {}`.", super::last(run)));
-        let request = GetRunRequest { name: run.to_owned() };
+        output.note(format!(
+            "The run goes on: `syncline sync watch {}`.",
+            super::last(run)
+        ));
+        let request = GetRunRequest {
+            name: run.to_owned(),
+        };
         return Ok(session.syncs().get_run(request).await?.into_inner());
     }
     output.note("Stopping after the entries that are being written.");
-    let request = CancelRunRequest { name: run.to_owned() };
+    let request = CancelRunRequest {
+        name: run.to_owned(),
+    };
     session.syncs().cancel_run(request).await?;
     tokio::select! {
         watched = watch(run, session, output) => watched,
@@ -48,7 +60,9 @@ async fn stopped(run: &str, session: &Session, output: Output, is_here: bool) ->
 }
 
 async fn watch(run: &str, session: &Session, output: Output) -> anyhow::Result<Run> {
-    let request = WatchRunRequest { name: run.to_owned() };
+    let request = WatchRunRequest {
+        name: run.to_owned(),
+    };
     let mut stream = session.syncs().watch_run(request).await?.into_inner();
     let mut screen = Screen::new(output);
     let mut last = None;
@@ -61,12 +75,19 @@ async fn watch(run: &str, session: &Session, output: Output) -> anyhow::Result<R
     screen.bar.finish_and_clear();
     match last {
         Some(run) if is_final(run.state()) => Ok(run),
-        _ => Err(Error::unavailable("WATCH_ENDED", "the server stopped telling about the run before its end").into()),
+        _ => Err(Error::unavailable(
+            "WATCH_ENDED",
+            "the server stopped telling about the run before its end",
+        )
+        .into()),
     }
 }
 
 fn is_final(state: RunState) -> bool {
-    matches!(state, RunState::Succeeded | RunState::Partial | RunState::Failed | RunState::Cancelled)
+    matches!(
+        state,
+        RunState::Succeeded | RunState::Partial | RunState::Failed | RunState::Cancelled
+    )
 }
 
 struct Screen {
@@ -85,15 +106,26 @@ impl Screen {
         };
         let bar = ProgressBar::with_draw_target(None, target);
         bar.enable_steady_tick(Duration::from_millis(120));
-        Self { bar, output, is_terminal, said: String::new() }
+        Self {
+            bar,
+            output,
+            is_terminal,
+            said: String::new(),
+        }
     }
 
     fn show(&mut self, run: &Run) {
         let (phase, done, total) = match (run.state(), &run.progress) {
-            (RunState::Running, Some(progress)) => (progress.phase.clone(), progress.done, progress.total),
+            (RunState::Running, Some(progress)) => {
+                (progress.phase.clone(), progress.done, progress.total)
+            }
             (RunState::Waiting | RunState::Retrying, _) => {
                 let until = super::time::moment(run.due_time.as_ref());
-                (format!("waits until {until} UTC: {}", run.wait_reason), 0, 0)
+                (
+                    format!("waits until {until} UTC: {}", run.wait_reason),
+                    0,
+                    0,
+                )
             }
             (RunState::Queued, _) => ("queued".to_owned(), 0, 0),
             _ => return,
@@ -101,7 +133,8 @@ impl Screen {
         match total > 0 {
             true => {
                 let style = ProgressStyle::with_template("{msg:32} {wide_bar} {pos}/{len}");
-                self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+                self.bar
+                    .set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
                 self.bar.set_length(total.unsigned_abs());
                 self.bar.set_position(done.unsigned_abs());
             }

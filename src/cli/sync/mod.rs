@@ -103,15 +103,23 @@ async fn on(ready: define::Ready, session: &Session, output: Output) -> anyhow::
         Command::List => list(session, output).await,
         Command::Show { id } => {
             let name = session.sync(&id);
-            let sync = session.syncs().get_sync(v1::GetSyncRequest { name }).await?;
+            let sync = session
+                .syncs()
+                .get_sync(v1::GetSyncRequest { name })
+                .await?;
             output.result(&sync.into_inner(), define::shown)?;
             Ok(Exit::Done)
         }
         Command::Rm { id } => {
             let name = session.sync(&id);
-            let request = v1::DeleteSyncRequest { name: name.clone(), etag: String::new() };
+            let request = v1::DeleteSyncRequest {
+                name: name.clone(),
+                etag: String::new(),
+            };
             let gone = session.syncs().delete_sync(request).await?.into_inner();
-            output.result(&gone, |_| format!("{name} is forgotten; what it wrote stays"))?;
+            output.result(&gone, |_| {
+                format!("{name} is forgotten; what it wrote stays")
+            })?;
             Ok(Exit::Done)
         }
         Command::Preview(args) => preview::run(args, session, output).await,
@@ -151,7 +159,9 @@ async fn list(session: &Session, output: Output) -> anyhow::Result<Exit> {
                     last(&sync.name),
                     last(&sync.source_token),
                     last(&sync.destination_token),
-                    define::meet(sync).map_or(0, |definition| definition.rules.len()).to_string(),
+                    define::meet(sync)
+                        .map_or(0, |definition| definition.rules.len())
+                        .to_string(),
                     time::moment(sync.watermark.as_ref()),
                 ]
             }),

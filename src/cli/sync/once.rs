@@ -3,10 +3,13 @@
 
 use super::{Context, Exit, Session, figures, follow::follow, zone};
 use crate::{
-    api::v1::{
-        self, MeetToClockify, Provider, Run, RunState, Sync, SyncResult, Target, Token,
-        create_token_request::Credential as New, sync::Definition,
-        update_token_request::Credential as Changed,
+    api::{
+        status::Refusal,
+        v1::{
+            self, MeetToClockify, Provider, Run, RunState, Sync, SyncResult, Target, Token,
+            create_token_request::Credential as New, sync::Definition,
+            update_token_request::Credential as Changed,
+        },
     },
     base::{Error, Secret},
     cli::{Usage, token},
@@ -19,7 +22,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use pbjson_types::FieldMask;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use tonic::{Code, Response};
+use tonic::Response;
 use uuid::Uuid;
 
 /// Ids of what it keeps, so that it meets nobody else's tokens and syncs.
@@ -39,7 +42,10 @@ pub struct Args {
 
 /// Always in this process: its settings are the variables of this process.
 pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
-    let one_off = context.one_off.as_ref().context("the variables of the one-off run were not read")?;
+    let one_off = context
+        .one_off
+        .as_ref()
+        .context("the variables of the one-off run were not read")?;
     for notice in context.notices.iter().filter(|notice| !notice.quiet) {
         context.output.note(format!("note: {notice}"));
     }
@@ -50,7 +56,12 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
     outcome
 }
 
-async fn steps(token_file: Option<Secret>, one_off: &OneOff, session: &Session, context: &Context) -> anyhow::Result<Exit> {
+async fn steps(
+    token_file: Option<Secret>,
+    one_off: &OneOff,
+    session: &Session,
+    context: &Context,
+) -> anyhow::Result<Exit> {
     google(token_file, one_off, session).await?;
     clockify(one_off, session).await?;
     define(one_off, session).await?;
@@ -62,7 +73,9 @@ async fn steps(token_file: Option<Secret>, one_off: &OneOff, session: &Session, 
     };
     let run = session.syncs().run_sync(request).await?.into_inner();
     let run = follow(&run.name, session, context.output).await?;
-    context.output.result(&told(&run), |_| figures::figures(&run))?;
+    context
+        .output
+        .result(&told(&run), |_| figures::figures(&run))?;
     Ok(figures::exit(&run))
 }
 
@@ -95,7 +108,10 @@ fn message(run: &Run, result: &SyncResult) -> String {
 }
 
 fn said(run: &Run) -> String {
-    let error = run.error.as_ref().map(|error| format!("{}: {}", error.reason, error.message));
+    let error = run
+        .error
+        .as_ref()
+        .map(|error| format!("{}: {}", error.reason, error.message));
     error.unwrap_or_else(|| figures::state(run))
 }
 
@@ -132,8 +148,20 @@ async fn google(file: Option<Secret>, one_off: &OneOff, session: &Session) -> an
             let refresh_token = refresh_token(file.expose());
             let mark = mark("token.json", refresh_token.as_deref().unwrap_or_default());
             // A file without one is judged, and refused with the reason, by the service.
-            if refresh_token.is_none() || known.as_ref().is_none_or(|token| token.display_name != mark) {
-                store(GOOGLE, Provider::Google, mark, Given::Json(file), known.is_some(), session).await?;
+            if refresh_token.is_none()
+                || known
+                    .as_ref()
+                    .is_none_or(|token| token.display_name != mark)
+            {
+                store(
+                    GOOGLE,
+                    Provider::Google,
+                    mark,
+                    Given::Json(file),
+                    known.is_some(),
+                    session,
+                )
+                .await?;
             }
         }
         (Some(_), None) => {}
@@ -147,11 +175,19 @@ async fn owner(one_off: &OneOff, session: &Session) -> anyhow::Result<()> {
         return Ok(());
     };
     let name = session.token(GOOGLE);
-    let token = session.tokens().get_token(v1::GetTokenRequest { name: name.clone() }).await?.into_inner();
+    let token = session
+        .tokens()
+        .get_token(v1::GetTokenRequest { name: name.clone() })
+        .await?
+        .into_inner();
     let label = match token.account_label.is_empty() {
         false => token.account_label,
         true => {
-            let checked = session.tokens().check_token(v1::CheckTokenRequest { name }).await?.into_inner();
+            let checked = session
+                .tokens()
+                .check_token(v1::CheckTokenRequest { name })
+                .await?
+                .into_inner();
             checked.token.unwrap_or_default().account_label
         }
     };
@@ -169,8 +205,19 @@ async fn clockify(one_off: &OneOff, session: &Session) -> anyhow::Result<()> {
     let key = &one_off.clockify_api_token;
     let known = find(CLOCKIFY, session).await?;
     let mark = mark("CLOCKIFY_API_TOKEN", key.expose());
-    if known.as_ref().is_none_or(|token| token.display_name != mark) {
-        store(CLOCKIFY, Provider::Clockify, mark, Given::Key(key.clone()), known.is_some(), session).await?;
+    if known
+        .as_ref()
+        .is_none_or(|token| token.display_name != mark)
+    {
+        store(
+            CLOCKIFY,
+            Provider::Clockify,
+            mark,
+            Given::Key(key.clone()),
+            known.is_some(),
+            session,
+        )
+        .await?;
     }
     Ok(())
 }
@@ -180,14 +227,26 @@ enum Given {
     Key(Secret),
 }
 
-async fn store(id: &str, provider: Provider, mark: String, given: Given, is_known: bool, session: &Session) -> anyhow::Result<()> {
-    let mut token = Token { display_name: mark, ..Token::default() };
+async fn store(
+    id: &str,
+    provider: Provider,
+    mark: String,
+    given: Given,
+    is_known: bool,
+    session: &Session,
+) -> anyhow::Result<()> {
+    let mut token = Token {
+        display_name: mark,
+        ..Token::default()
+    };
     token.set_provider(provider);
     if is_known {
         token.name = session.token(id);
         let request = v1::UpdateTokenRequest {
             token: Some(token),
-            update_mask: Some(FieldMask { paths: vec!["display_name".to_owned(), "credential".to_owned()] }),
+            update_mask: Some(FieldMask {
+                paths: vec!["display_name".to_owned(), "credential".to_owned()],
+            }),
             credential: Some(match given {
                 Given::Json(text) => Changed::TokenJson(text.expose().to_owned()),
                 Given::Key(key) => Changed::ApiKey(key.expose().to_owned()),
@@ -211,28 +270,38 @@ async fn store(id: &str, provider: Provider, mark: String, given: Given, is_know
 }
 
 async fn find(id: &str, session: &Session) -> anyhow::Result<Option<Token>> {
-    let request = v1::GetTokenRequest { name: session.token(id) };
+    let request = v1::GetTokenRequest {
+        name: session.token(id),
+    };
     Ok(found(session.tokens().get_token(request).await)?)
 }
 
 fn found<T>(answer: Result<Response<T>, tonic::Status>) -> Result<Option<T>, tonic::Status> {
     match answer {
         Ok(response) => Ok(Some(response.into_inner())),
-        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) if Refusal::is_not_found(&status) => Ok(None),
         Err(status) => Err(status),
     }
 }
 
 fn refresh_token(text: &str) -> Option<String> {
     let file: serde_json::Value = serde_json::from_str(text).ok()?;
-    file["refresh_token"].as_str().filter(|token| !token.is_empty()).map(str::to_owned)
+    file["refresh_token"]
+        .as_str()
+        .filter(|token| !token.is_empty())
+        .map(str::to_owned)
 }
 
 /// Tells which secret a token was made from, without holding it.
 fn mark(from: &str, secret: &str) -> String {
     const BYTES: usize = 8;
     let digest = digest(&SHA256, secret.as_bytes());
-    let hex: String = digest.as_ref().iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .as_ref()
+        .iter()
+        .take(BYTES)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{from} of sync once, sha256 {hex}")
 }
 
@@ -246,7 +315,10 @@ async fn define(one_off: &OneOff, session: &Session) -> anyhow::Result<()> {
         definition: Some(Definition::MeetToClockify(MeetToClockify {
             days: i32::try_from(one_off.days).unwrap_or(i32::MAX),
             workspace_id: FIRST_WORKSPACE.to_owned(),
-            default_target: Some(Target { project: one_off.project.clone(), ..Target::default() }),
+            default_target: Some(Target {
+                project: one_off.project.clone(),
+                ..Target::default()
+            }),
             description_template: ORIGINAL.to_owned(),
             time_zone: zone::of_process(),
             ..MeetToClockify::default()
@@ -267,7 +339,9 @@ async fn define(one_off: &OneOff, session: &Session) -> anyhow::Result<()> {
         Some(_) => {
             let request = v1::UpdateSyncRequest {
                 sync: Some(wanted),
-                update_mask: Some(FieldMask { paths: vec!["meet_to_clockify".to_owned()] }),
+                update_mask: Some(FieldMask {
+                    paths: vec!["meet_to_clockify".to_owned()],
+                }),
                 validate_only: false,
             };
             session.syncs().update_sync(request).await?;
@@ -293,9 +367,15 @@ mod tests {
             total_in_destination: 10,
             ..SyncResult::default()
         };
-        let told = told(&Run { result: Some(result), ..Run::default() });
+        let told = told(&Run {
+            result: Some(result),
+            ..Run::default()
+        });
         let figure = |name: &str| told[name].as_i64().unwrap();
-        assert_eq!(figure("synced") + figure("skipped") + figure("failed"), figure("meetings_found"));
+        assert_eq!(
+            figure("synced") + figure("skipped") + figure("failed"),
+            figure("meetings_found")
+        );
         assert_eq!(figure("total_in_clockify"), 10);
     }
 

@@ -26,7 +26,15 @@ pub async fn run(args: Args, session: &Session, output: Output) -> anyhow::Resul
 
 fn text(preview: &PreviewSyncResponse) -> String {
     let entries = table(
-        ["ACTION", "START (UTC)", "LENGTH", "PROJECT", "TITLE", "RULE", "WHY"],
+        [
+            "ACTION",
+            "START (UTC)",
+            "LENGTH",
+            "PROJECT",
+            "TITLE",
+            "RULE",
+            "WHY",
+        ],
         preview.entries.iter().map(row),
     );
     let Some(result) = &preview.result else {
@@ -40,12 +48,19 @@ fn text(preview: &PreviewSyncResponse) -> String {
 }
 
 fn row(entry: &PlannedEntry) -> [String; 7] {
-    let action = entry.action().as_str_name().trim_start_matches("PLANNED_ACTION_");
+    let action = entry
+        .action()
+        .as_str_name()
+        .trim_start_matches("PLANNED_ACTION_");
     [
         action.to_lowercase(),
         time::moment(entry.start_time.as_ref()),
         time::length(entry.start_time.as_ref(), entry.end_time.as_ref()),
-        entry.target.as_ref().map(rule::target_text).unwrap_or_default(),
+        entry
+            .target
+            .as_ref()
+            .map(rule::target_text)
+            .unwrap_or_default(),
         entry.title.clone(),
         entry.rule.clone(),
         entry.reason.clone(),

@@ -10,8 +10,13 @@ pub const FORM: &str = "CONDITION [& CONDITION …] => skip, or => PROJECT [/ TA
 /// Reads a rule. Whether it makes sense is judged by the service.
 pub fn parse(text: &str) -> Result<MappingRule, String> {
     let wrong = |why: String| format!("{why}; expected {FORM}");
-    let (conditions, action) = text.rsplit_once("=>").ok_or_else(|| wrong("there is no \"=>\"".to_owned()))?;
-    let mut rule = MappingRule { action: Some(read_action(action).map_err(wrong)?), ..MappingRule::default() };
+    let (conditions, action) = text
+        .rsplit_once("=>")
+        .ok_or_else(|| wrong("there is no \"=>\"".to_owned()))?;
+    let mut rule = MappingRule {
+        action: Some(read_action(action).map_err(wrong)?),
+        ..MappingRule::default()
+    };
     for condition in conditions.split(" & ") {
         let condition = condition.trim();
         let at = condition
@@ -114,7 +119,16 @@ mod tests {
 
     #[test]
     fn what_is_no_rule_is_refused_with_the_form() {
-        for line in ["", "skip", "title=a", "titel=a => skip", "title=a =>", "title=a & title=b => skip", "title => skip", " => skip"] {
+        for line in [
+            "",
+            "skip",
+            "title=a",
+            "titel=a => skip",
+            "title=a =>",
+            "title=a & title=b => skip",
+            "title => skip",
+            " => skip",
+        ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains("CONDITION"), "{line}: {error}");
         }

@@ -18,8 +18,12 @@ pub struct List {
 
 pub async fn list(args: List, session: &Session, output: Output) -> anyhow::Result<Exit> {
     let conditions = [
-        args.sync.as_ref().map(|sync| format!("sync = \"{}\"", session.sync(sync))),
-        args.state.as_ref().map(|state| format!("state = \"{}\"", state.to_uppercase())),
+        args.sync
+            .as_ref()
+            .map(|sync| format!("sync = \"{}\"", session.sync(sync))),
+        args.state
+            .as_ref()
+            .map(|state| format!("state = \"{}\"", state.to_uppercase())),
     ];
     let conditions: Vec<_> = conditions.into_iter().flatten().collect();
     let request = v1::ListRunsRequest {
@@ -32,7 +36,15 @@ pub async fn list(args: List, session: &Session, output: Output) -> anyhow::Resu
     output.result(&runs, |runs| match runs.runs.is_empty() {
         true => "no runs".to_owned(),
         false => table(
-            ["RUN", "SYNC", "STATE", "ACCEPTED (UTC)", "CREATED", "SKIPPED", "FAILED"],
+            [
+                "RUN",
+                "SYNC",
+                "STATE",
+                "ACCEPTED (UTC)",
+                "CREATED",
+                "SKIPPED",
+                "FAILED",
+            ],
             runs.runs.iter().map(|run| {
                 let result = run.result.clone().unwrap_or_default();
                 [
@@ -57,7 +69,9 @@ pub async fn watch(run: &str, session: &Session, output: Output) -> anyhow::Resu
 }
 
 pub async fn cancel(run: &str, session: &Session, output: Output) -> anyhow::Result<Exit> {
-    let request = v1::CancelRunRequest { name: session.run(run) };
+    let request = v1::CancelRunRequest {
+        name: session.run(run),
+    };
     let run = session.syncs().cancel_run(request).await?.into_inner();
     output.result(&run, |run| match run.state() {
         v1::RunState::Cancelled => format!("{} is cancelled", run.name),
@@ -68,7 +82,9 @@ pub async fn cancel(run: &str, session: &Session, output: Output) -> anyhow::Res
 
 /// Follows the new attempt, as `sync run` does.
 pub async fn retry(run: &str, session: &Session, output: Output) -> anyhow::Result<Exit> {
-    let request = v1::RetryRunRequest { name: session.run(run) };
+    let request = v1::RetryRunRequest {
+        name: session.run(run),
+    };
     let run = session.syncs().retry_run(request).await?.into_inner();
     watch(&run.name, session, output).await
 }
@@ -90,7 +106,13 @@ pub async fn logs(run: &str, session: &Session, output: Output) -> anyhow::Resul
     }
     output.result(&all, |all| {
         let rows = all.logs.iter();
-        let rows = rows.map(|line| [time::moment(line.time.as_ref()), line.level.clone(), line.message.clone()]);
+        let rows = rows.map(|line| {
+            [
+                time::moment(line.time.as_ref()),
+                line.level.clone(),
+                line.message.clone(),
+            ]
+        });
         table(["TIME (UTC)", "LEVEL", "MESSAGE"], rows)
     })?;
     Ok(Exit::Done)

@@ -10,7 +10,11 @@ pub fn of_process() -> String {
 }
 
 fn name(variable: Option<&str>, link: Option<&Path>) -> String {
-    let known = |text: &str| text.parse::<chrono_tz::Tz>().is_ok().then(|| text.to_owned());
+    let known = |text: &str| {
+        text.parse::<chrono_tz::Tz>()
+            .is_ok()
+            .then(|| text.to_owned())
+    };
     let set = variable.filter(|text| !text.is_empty());
     let from_variable = set.map(|text| after_zoneinfo(text.trim_start_matches(':')));
     let from_link = link.and_then(Path::to_str).map(after_zoneinfo);
@@ -31,8 +35,14 @@ mod tests {
     #[test]
     fn the_variable_wins_and_utc_is_the_last_resort() {
         let link = Path::new("../usr/share/zoneinfo/Europe/Zurich");
-        assert_eq!(name(Some("America/New_York"), Some(link)), "America/New_York");
-        assert_eq!(name(Some(":/usr/share/zoneinfo/Asia/Tokyo"), Some(link)), "Asia/Tokyo");
+        assert_eq!(
+            name(Some("America/New_York"), Some(link)),
+            "America/New_York"
+        );
+        assert_eq!(
+            name(Some(":/usr/share/zoneinfo/Asia/Tokyo"), Some(link)),
+            "Asia/Tokyo"
+        );
         assert_eq!(name(Some(""), Some(link)), "Europe/Zurich");
         assert_eq!(name(None, Some(link)), "Europe/Zurich");
         assert_eq!(name(Some("Mars/Olympus"), Some(link)), "UTC");

@@ -38,11 +38,18 @@ pub(super) fn read(args: Args) -> anyhow::Result<Given> {
             return Err(Usage(message.to_owned()).into());
         }
         // What was typed is not repeated: it may be the key.
-        _ => return Err(Usage(format!("expected `clockify` after `token add`; {NO_ARGUMENT}")).into()),
+        _ => {
+            return Err(Usage(format!(
+                "expected `clockify` after `token add`; {NO_ARGUMENT}"
+            ))
+            .into());
+        }
     }
     let key = key()?;
     if key.is_empty() {
-        return Err(Usage("no key was given: type it at the prompt, or pipe it in".to_owned()).into());
+        return Err(
+            Usage("no key was given: type it at the prompt, or pipe it in".to_owned()).into(),
+        );
     }
     Ok(Given {
         provider: Provider::Clockify,

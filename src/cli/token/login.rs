@@ -45,9 +45,14 @@ pub struct Args {
 
 pub async fn run(args: Args, session: &Session, context: &Context) -> anyhow::Result<Exit> {
     let output = context.output;
-    let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|cause| {
-        Usage(format!("cannot listen on port {} of this machine: {cause}; choose another with --port", args.port))
-    })?;
+    let listener = TcpListener::bind(("127.0.0.1", args.port))
+        .await
+        .map_err(|cause| {
+            Usage(format!(
+                "cannot listen on port {} of this machine: {cause}; choose another with --port",
+                args.port
+            ))
+        })?;
     let name = session.token(&args.id);
     let begun = BeginAuthorizationRequest {
         name: name.clone(),
@@ -55,15 +60,32 @@ pub async fn run(args: Args, session: &Session, context: &Context) -> anyhow::Re
         login_hint: args.login_hint.unwrap_or_default(),
         ..BeginAuthorizationRequest::default()
     };
-    let begun = session.tokens().begin_authorization(begun).await?.into_inner();
-    output.note(format!("Open this address in a browser and give your consent:\n\n{}\n", begun.authorization_url));
-    output.note("If the browser is on another machine, paste here the address it ends at, and press Enter.");
+    let begun = session
+        .tokens()
+        .begin_authorization(begun)
+        .await?
+        .into_inner();
+    output.note(format!(
+        "Open this address in a browser and give your consent:\n\n{}\n",
+        begun.authorization_url
+    ));
+    output.note(
+        "If the browser is on another machine, paste here the address it ends at, and press Enter.",
+    );
     if !args.no_browser && std::io::stderr().is_terminal() {
         open(&begun.authorization_url);
     }
     let redirect_url = redirect(listener, &begun.state, output).await?;
-    let request = CompleteAuthorizationRequest { name, redirect_url, ..Default::default() };
-    let token = session.tokens().complete_authorization(request).await?.into_inner();
+    let request = CompleteAuthorizationRequest {
+        name,
+        redirect_url,
+        ..Default::default()
+    };
+    let token = session
+        .tokens()
+        .complete_authorization(request)
+        .await?
+        .into_inner();
     finish(&token, output)
 }
 
@@ -72,7 +94,9 @@ fn finish(token: &Token, output: Output) -> anyhow::Result<Exit> {
     if token.missing_scopes.is_empty() {
         return Ok(Exit::Done);
     }
-    output.note("\nNot everything was granted, and syncs need it: log in again and leave all boxes ticked.");
+    output.note(
+        "\nNot everything was granted, and syncs need it: log in again and leave all boxes ticked.",
+    );
     Ok(Exit::Partial)
 }
 
@@ -80,17 +104,23 @@ fn finish(token: &Token, output: Output) -> anyhow::Result<Exit> {
 async fn redirect(listener: TcpListener, state: &str, output: Output) -> anyhow::Result<String> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let local = listener.local_addr()?;
-    let waiting = Waiting { sender: sender.clone(), state: state.to_owned(), origin: format!("http://{local}") };
+    let waiting = Waiting {
+        sender: sender.clone(),
+        state: state.to_owned(),
+        origin: format!("http://{local}"),
+    };
     let done = CancellationToken::new();
     let pages = Router::new().fallback(answer).with_state(waiting);
-    let server = axum::serve(listener, pages).with_graceful_shutdown(done.clone().cancelled_owned());
+    let server =
+        axum::serve(listener, pages).with_graceful_shutdown(done.clone().cancelled_owned());
     let server = tokio::spawn(server.into_future());
     paste(sender);
     let received = loop {
         let received = tokio::time::timeout(PATIENCE, receiver.recv()).await;
         match received {
             Ok(Some(url)) if state_of(&url).as_deref() == Some(state) => break Some(url),
-            Ok(Some(_)) => output.note("That is not the address of this consent: it holds another state, or none."),
+            Ok(Some(_)) => output
+                .note("That is not the address of this consent: it holds another state, or none."),
             Ok(None) | Err(_) => break None,
         }
     };
@@ -98,7 +128,10 @@ async fn redirect(listener: TcpListener, state: &str, output: Output) -> anyhow:
     // The page may be on its way to the browser still; a browser that keeps its connection is not waited for.
     let _ = tokio::time::timeout(LAST_PAGE, server).await;
     received.ok_or_else(|| {
-        let message = format!("nobody came back within {}", time::hours_and_minutes(chrono::TimeDelta::minutes(10)));
+        let message = format!(
+            "nobody came back within {}",
+            time::hours_and_minutes(chrono::TimeDelta::minutes(10))
+        );
         Error::precondition("AUTHORIZATION_UNKNOWN", message).into()
     })
 }
@@ -119,7 +152,10 @@ async fn answer(State(waiting): State<Waiting>, uri: Uri) -> (StatusCode, Html<&
             let _ = waiting.sender.send(url);
             (StatusCode::OK, Html(include_str!("login.html")))
         }
-        false => (StatusCode::NOT_FOUND, Html("<!doctype html><title>Syncline</title><p>Nothing to see here.")),
+        false => (
+            StatusCode::NOT_FOUND,
+            Html("<!doctype html><title>Syncline</title><p>Nothing to see here."),
+        ),
     }
 }
 
@@ -145,10 +181,19 @@ fn paste(sender: mpsc::UnboundedSender<String>) {
 
 /// Opens a browser, where there is one.
 fn open(url: &str) {
-    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
     let quiet = || Stdio::null();
     // Without one the person reads the address that was printed.
-    let _ = Command::new(program).arg(url).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
+    let _ = Command::new(program)
+        .arg(url)
+        .stdin(quiet())
+        .stdout(quiet())
+        .stderr(quiet())
+        .spawn();
 }
 
 #[cfg(test)]
@@ -157,7 +202,10 @@ mod tests {
 
     #[test]
     fn the_state_is_read_from_a_pasted_address() {
-        assert_eq!(state_of(" http://127.0.0.1:1/?code=a&state=b%2B ").as_deref(), Some("b+"));
+        assert_eq!(
+            state_of(" http://127.0.0.1:1/?code=a&state=b%2B ").as_deref(),
+            Some("b+")
+        );
         assert_eq!(state_of("code=a&state=b"), None);
         assert_eq!(state_of("http://127.0.0.1:1/?code=a"), None);
     }

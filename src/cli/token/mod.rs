@@ -112,28 +112,44 @@ async fn other(command: Command, session: &Session, context: &Context) -> anyhow
         Command::List => show::list(session, output).await,
         Command::Show { id } => {
             let name = session.token(&id);
-            let token = session.tokens().get_token(v1::GetTokenRequest { name }).await?;
+            let token = session
+                .tokens()
+                .get_token(v1::GetTokenRequest { name })
+                .await?;
             output.result(&token.into_inner(), show::token)?;
             Ok(Exit::Done)
         }
         Command::Check { id } => show::check(id, session, output).await,
         Command::Refresh { id } => {
             let name = session.token(&id);
-            let token = session.tokens().refresh_token(v1::RefreshTokenRequest { name }).await?;
+            let token = session
+                .tokens()
+                .refresh_token(v1::RefreshTokenRequest { name })
+                .await?;
             output.result(&token.into_inner(), show::token)?;
             Ok(Exit::Done)
         }
         Command::Revoke { id } => {
             let name = session.token(&id);
-            let token = session.tokens().revoke_token(v1::RevokeTokenRequest { name }).await?;
-            output.result(&token.into_inner(), |token| format!("{} is revoked", token.name))?;
+            let token = session
+                .tokens()
+                .revoke_token(v1::RevokeTokenRequest { name })
+                .await?;
+            output.result(&token.into_inner(), |token| {
+                format!("{} is revoked", token.name)
+            })?;
             Ok(Exit::Done)
         }
         Command::Rm { id } => {
             let name = session.token(&id);
-            let request = v1::DeleteTokenRequest { name: name.clone(), etag: String::new() };
+            let request = v1::DeleteTokenRequest {
+                name: name.clone(),
+                etag: String::new(),
+            };
             let gone = session.tokens().delete_token(request).await?.into_inner();
-            output.result(&gone, |_| format!("{name} is forgotten; it was not revoked at the provider"))?;
+            output.result(&gone, |_| {
+                format!("{name} is forgotten; it was not revoked at the provider")
+            })?;
             Ok(Exit::Done)
         }
         Command::Events { id } => show::events(&id, session, output).await,
@@ -142,8 +158,15 @@ async fn other(command: Command, session: &Session, context: &Context) -> anyhow
 
 /// Makes the token, or with `--replace` puts the credential into it.
 async fn store(given: Given, session: &Session, context: &Context) -> anyhow::Result<Exit> {
-    let Given { provider, credential, destination } = given;
-    let usual = provider.as_str_name().trim_start_matches("PROVIDER_").to_lowercase();
+    let Given {
+        provider,
+        credential,
+        destination,
+    } = given;
+    let usual = provider
+        .as_str_name()
+        .trim_start_matches("PROVIDER_")
+        .to_lowercase();
     let id = destination.id.unwrap_or(usual);
     let mut token = v1::Token {
         display_name: destination.display_name.unwrap_or_default(),
@@ -180,7 +203,10 @@ async fn store(given: Given, session: &Session, context: &Context) -> anyhow::Re
     };
     context.output.result(&stored?.into_inner(), |token| {
         let id = token.name.rsplit('/').next().unwrap_or_default().to_owned();
-        format!("{} is stored; try it with `syncline token check {id}`", token.name)
+        format!(
+            "{} is stored; try it with `syncline token check {id}`",
+            token.name
+        )
     })?;
     Ok(Exit::Done)
 }

@@ -9,7 +9,8 @@ use crate::{
 /// One token, field by field.
 pub fn token(token: &Token) -> String {
     let row = |name: &str, value: String| [name.to_owned(), value];
-    let moment = |name: &str, at: &Option<pbjson_types::Timestamp>| row(name, time::moment(at.as_ref()));
+    let moment =
+        |name: &str, at: &Option<pbjson_types::Timestamp>| row(name, time::moment(at.as_ref()));
     let rows = [
         row("name", token.name.clone()),
         row("display name", token.display_name.clone()),
@@ -24,14 +25,22 @@ pub fn token(token: &Token) -> String {
         moment("refreshed", &token.refresh_time),
         moment("created", &token.create_time),
     ];
-    table(["", ""], rows.into_iter().filter(|[_, value]| !value.is_empty()))
+    table(
+        ["", ""],
+        rows.into_iter().filter(|[_, value]| !value.is_empty()),
+    )
 }
 
 /// `token list`.
 pub async fn list(session: &Session, output: Output) -> anyhow::Result<Exit> {
-    let all = v1::ListTokensResponse { tokens: all(session).await?, ..Default::default() };
+    let all = v1::ListTokensResponse {
+        tokens: all(session).await?,
+        ..Default::default()
+    };
     output.result(&all, |all| match all.tokens.is_empty() {
-        true => "no tokens yet: `syncline token login google`, `syncline token add clockify`".to_owned(),
+        true => {
+            "no tokens yet: `syncline token login google`, `syncline token add clockify`".to_owned()
+        }
         false => table(
             ["TOKEN", "PROVIDER", "STATE", "ACCOUNT", "ACCESS ENDS (UTC)"],
             all.tokens.iter().map(|token| {
@@ -49,12 +58,20 @@ pub async fn list(session: &Session, output: Output) -> anyhow::Result<Exit> {
 }
 
 /// `token check`. Fails when one of them is not usable.
-pub async fn check(id_given: Option<String>, session: &Session, output: Output) -> anyhow::Result<Exit> {
+pub async fn check(
+    id_given: Option<String>,
+    session: &Session,
+    output: Output,
+) -> anyhow::Result<Exit> {
     let mut usable = true;
     let mut documents = Vec::new();
     let names = match &id_given {
         Some(id) => vec![session.token(id)],
-        None => all(session).await?.into_iter().map(|token| token.name).collect(),
+        None => all(session)
+            .await?
+            .into_iter()
+            .map(|token| token.name)
+            .collect(),
     };
     for name in names {
         let request = v1::CheckTokenRequest { name: name.clone() };
@@ -66,7 +83,9 @@ pub async fn check(id_given: Option<String>, session: &Session, output: Output) 
     if output.is_json() {
         match (&id_given, documents.as_slice()) {
             (Some(_), [one]) => output.result(one, |_| String::new())?,
-            _ => output.result(&serde_json::json!({ "checks": documents }), |_| String::new())?,
+            _ => output.result(&serde_json::json!({ "checks": documents }), |_| {
+                String::new()
+            })?,
         }
     }
     Ok(match usable {
@@ -77,7 +96,11 @@ pub async fn check(id_given: Option<String>, session: &Session, output: Output) 
 
 fn lines(name: &str, checked: &v1::CheckTokenResponse) -> String {
     let account = checked.token.as_ref().map(account).unwrap_or_default();
-    let verdict = if checked.usable { "works" } else { "does not work" };
+    let verdict = if checked.usable {
+        "works"
+    } else {
+        "does not work"
+    };
     let mut text = format!("{name} {verdict}");
     if !account.is_empty() {
         text.push_str(&format!(" (account {account})"));
@@ -95,10 +118,20 @@ pub async fn events(id: &str, session: &Session, output: Output) -> anyhow::Resu
         page_size: 200,
         page_token: String::new(),
     };
-    let events = session.tokens().list_token_events(request).await?.into_inner();
+    let events = session
+        .tokens()
+        .list_token_events(request)
+        .await?
+        .into_inner();
     output.result(&events, |events| {
         let rows = events.events.iter();
-        let rows = rows.map(|event| [time::moment(event.time.as_ref()), event.kind.clone(), event.detail.clone()]);
+        let rows = rows.map(|event| {
+            [
+                time::moment(event.time.as_ref()),
+                event.kind.clone(),
+                event.detail.clone(),
+            ]
+        });
         table(["TIME (UTC)", "EVENT", "DETAIL"], rows)
     })?;
     Ok(Exit::Done)
@@ -109,7 +142,11 @@ pub async fn all(session: &Session) -> anyhow::Result<Vec<Token>> {
     let mut tokens = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = v1::ListTokensRequest { parent: session.parent(), page_size: 500, page_token };
+        let request = v1::ListTokensRequest {
+            parent: session.parent(),
+            page_size: 500,
+            page_token,
+        };
         let page = session.tokens().list_tokens(request).await?.into_inner();
         tokens.extend(page.tokens);
         page_token = page.next_page_token;
@@ -136,5 +173,7 @@ fn account(token: &Token) -> String {
 
 /// An enum's name as people read it.
 fn name_of(name: &str, prefix: &str) -> String {
-    name.trim_start_matches(prefix).to_lowercase().replace('_', " ")
+    name.trim_start_matches(prefix)
+        .to_lowercase()
+        .replace('_', " ")
 }

@@ -17,15 +17,24 @@ async fn the_demo_writes_240_meetings_once_and_ends_with_0() {
     assert_eq!(document["runs"][0]["result"]["meetingsFound"], "240");
     assert_eq!(document["runs"][1]["result"]["skipped"], "240");
     assert!(document["runs"][1]["result"].get("created").is_none());
-    assert!(!folder.join("syncline.db").exists(), "it has a folder of its own");
-    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "which is gone afterwards");
+    assert!(
+        !folder.join("syncline.db").exists(),
+        "it has a folder of its own"
+    );
+    assert_eq!(
+        std::fs::read_dir(&temporary).unwrap().count(),
+        0,
+        "which is gone afterwards"
+    );
 }
 
 #[tokio::test]
 async fn the_demo_takes_the_next_port_when_the_usual_one_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let mut demo = Process::syncline(&["demo"]).env("SYNCLINE_GRPC_ADDR", format!("127.0.0.1:{port}")).start();
+    let mut demo = Process::syncline(&["demo"])
+        .env("SYNCLINE_GRPC_ADDR", format!("127.0.0.1:{port}"))
+        .start();
     let line = demo.line("Serving gRPC on", LONG).await;
     assert!(line.contains(&format!("port {port} is taken")), "{line}");
     demo.terminate();
@@ -38,7 +47,9 @@ async fn a_seed_decides_the_demo() {
         let demo = ended(Process::syncline(&["demo", "--exit", "--seed", seed])).await;
         assert_eq!(demo.code, 0, "{}", demo.text);
         let lines = demo.text.lines().filter(|line| line.contains("[Meet:"));
-        lines.filter_map(|line| Some(line.split_once("[Meet:")?.1.to_owned())).collect::<std::collections::BTreeSet<_>>()
+        lines
+            .filter_map(|line| Some(line.split_once("[Meet:")?.1.to_owned()))
+            .collect::<std::collections::BTreeSet<_>>()
     };
     assert_ne!(entries("7").await, entries("8").await);
 }

@@ -16,7 +16,11 @@ async fn an_empty_folder_is_healthy_and_stays_empty() {
     let stage = Stage::new();
     let found = stage.run(&["doctor"]).await;
     assert_eq!(found.code, 0, "{}", found.text);
-    assert_eq!(std::fs::read_dir(stage.folder.path()).unwrap().count(), 0, "looking makes nothing");
+    assert_eq!(
+        std::fs::read_dir(stage.folder.path()).unwrap().count(),
+        0,
+        "looking makes nothing"
+    );
 }
 
 #[tokio::test]
@@ -42,11 +46,18 @@ async fn a_lost_key_is_named_and_no_new_one_is_made() {
 #[tokio::test]
 async fn a_token_that_does_not_work_is_named() {
     let stage = Stage::with_tokens().await;
-    stage.simulator.faults().apply_named("oauth-invalid-grant").expect("it is on the menu");
+    stage
+        .simulator
+        .faults()
+        .apply_named("oauth-invalid-grant")
+        .expect("it is on the menu");
     let found = stage.run(&["--json", "doctor"]).await;
     assert_eq!(found.code, 1, "{}", found.text);
     let findings = found.json()["findings"].as_array().unwrap().clone();
-    let wrong: Vec<_> = findings.iter().filter(|finding| finding["verdict"] == "WRONG").collect();
+    let wrong: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding["verdict"] == "WRONG")
+        .collect();
     assert_eq!(wrong.len(), 1, "{wrong:?}");
     assert_eq!(wrong[0]["what"], "tenants/default/tokens/google");
 }

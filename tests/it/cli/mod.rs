@@ -43,14 +43,18 @@ impl Ended {
         let text = &self.text;
         let start = text.find("{\n").unwrap_or_default();
         let end = text.rfind("\n}").map_or(text.len(), |at| at + 2);
-        serde_json::from_str(&text[start..end]).unwrap_or_else(|error| panic!("no JSON document: {error}\n{text}"))
+        serde_json::from_str(&text[start..end])
+            .unwrap_or_else(|error| panic!("no JSON document: {error}\n{text}"))
     }
 }
 
 impl Stage {
     /// Sixteen meetings, and nothing stored yet.
     pub fn new() -> Self {
-        let options = Options { world: WorldSpec::of(8, 2), ..Options::new(Now::Running(Clock::system().now())) };
+        let options = Options {
+            world: WorldSpec::of(8, 2),
+            ..Options::new(Now::Running(Clock::system().now()))
+        };
         Self {
             simulator: Simulator::start(options).expect("a free port"),
             folder: temp_dir(),
@@ -61,9 +65,13 @@ impl Stage {
     pub async fn with_tokens() -> Self {
         let stage = Self::new();
         let key = stage.simulator.world().clockify_me().api_key;
-        let added = stage.run_with(&["token", "add", "clockify"], &format!("{key}\n")).await;
+        let added = stage
+            .run_with(&["token", "add", "clockify"], &format!("{key}\n"))
+            .await;
         assert_eq!(added.code, 0, "{}", added.text);
-        let imported = stage.run_with(&["token", "import", "-"], &stage.token_json()).await;
+        let imported = stage
+            .run_with(&["token", "import", "-"], &stage.token_json())
+            .await;
         assert_eq!(imported.code, 0, "{}", imported.text);
         stage
     }
@@ -71,7 +79,9 @@ impl Stage {
     /// The same with a sync `work` of these flags.
     pub async fn with_sync(flags: &[&str]) -> Self {
         let stage = Self::with_tokens().await;
-        let created = stage.run(&[&["sync", "create", "meet-to-clockify", "work"], flags].concat()).await;
+        let created = stage
+            .run(&[&["sync", "create", "meet-to-clockify", "work"], flags].concat())
+            .await;
         assert_eq!(created.code, 0, "{}", created.text);
         stage
     }
@@ -125,5 +135,8 @@ impl Stage {
 /// Runs a program to its end.
 pub async fn ended(builder: Builder) -> Ended {
     let (status, text) = builder.finish(LONG).await;
-    Ended { code: status.code().unwrap_or(-1), text }
+    Ended {
+        code: status.code().unwrap_or(-1),
+        text,
+    }
 }

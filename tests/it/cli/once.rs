@@ -7,7 +7,12 @@ use syncline::simulator::world::{CLIENT_ID, CLIENT_SECRET};
 /// The original's variables, and nothing of ours but where the providers are.
 fn once(stage: &Stage, arguments: &[&str]) -> Builder {
     let key = stage.simulator.world().clockify_me().api_key;
-    let api = stage.simulator.endpoints().clockify.trim_end_matches("/v1").to_owned();
+    let api = stage
+        .simulator
+        .endpoints()
+        .clockify
+        .trim_end_matches("/v1")
+        .to_owned();
     let mut command = stage
         .command(&[&["--json", "sync", "once"], arguments].concat())
         .env("GOOGLE_CLIENT_ID", CLIENT_ID)
@@ -18,7 +23,11 @@ fn once(stage: &Stage, arguments: &[&str]) -> Builder {
         .env("SYNC_DAYS", "30")
         .env("MEET_PROJECT_NAME", "Meetings")
         .env("TZ", "Europe/Zurich");
-    for name in ["SYNCLINE_GOOGLE_CLIENT_ID", "SYNCLINE_GOOGLE_CLIENT_SECRET", "SYNCLINE_CLOCKIFY_URL"] {
+    for name in [
+        "SYNCLINE_GOOGLE_CLIENT_ID",
+        "SYNCLINE_GOOGLE_CLIENT_SECRET",
+        "SYNCLINE_CLOCKIFY_URL",
+    ] {
         command = command.env(name, "");
     }
     command
@@ -29,12 +38,23 @@ async fn run(stage: &Stage, arguments: &[&str]) -> Ended {
     if !token.exists() {
         std::fs::write(&token, stage.token_json()).unwrap();
     }
-    ended(once(stage, &[&["--token", token.to_str().unwrap()], arguments].concat())).await
+    ended(once(
+        stage,
+        &[&["--token", token.to_str().unwrap()], arguments].concat(),
+    ))
+    .await
 }
 
 fn figures(ended: &Ended) -> [i64; 5] {
     let document = ended.json();
-    ["meetings_found", "synced", "skipped", "failed", "total_in_clockify"].map(|name| document[name].as_i64().unwrap())
+    [
+        "meetings_found",
+        "synced",
+        "skipped",
+        "failed",
+        "total_in_clockify",
+    ]
+    .map(|name| document[name].as_i64().unwrap())
 }
 
 #[tokio::test]
@@ -57,7 +77,8 @@ async fn a_dry_run_writes_nothing_not_even_the_project() {
     let stage = Stage::new();
     let token = stage.folder.path().join("token.json");
     std::fs::write(&token, stage.token_json()).unwrap();
-    let dry = ended(once(&stage, &["--token", token.to_str().unwrap()]).env("DRY_RUN", "true")).await;
+    let dry =
+        ended(once(&stage, &["--token", token.to_str().unwrap()]).env("DRY_RUN", "true")).await;
     assert_eq!(dry.code, 0, "{}", dry.text);
     assert_eq!(dry.json()["dry_run"], true);
     assert_eq!(dry.json()["message"], "would create 16");
@@ -68,7 +89,11 @@ async fn a_dry_run_writes_nothing_not_even_the_project() {
 #[tokio::test]
 async fn a_stale_file_does_not_overwrite_the_rotated_grant() {
     let stage = Stage::new();
-    stage.simulator.faults().apply_named("oauth-rotated-refresh-token").expect("it is on the menu");
+    stage
+        .simulator
+        .faults()
+        .apply_named("oauth-rotated-refresh-token")
+        .expect("it is on the menu");
     assert_eq!(run(&stage, &[]).await.code, 0);
     stage.simulator.world().expire_access_tokens();
     let again = run(&stage, &[]).await;
@@ -102,7 +127,8 @@ async fn a_token_of_somebody_else_is_refused() {
     let stage = Stage::new();
     let token = stage.folder.path().join("token.json");
     std::fs::write(&token, stage.token_json()).unwrap();
-    let command = once(&stage, &["--token", token.to_str().unwrap()]).env("GOOGLE_USER_EMAIL", "bo@example.org");
+    let command = once(&stage, &["--token", token.to_str().unwrap()])
+        .env("GOOGLE_USER_EMAIL", "bo@example.org");
     let failed = ended(command).await;
     assert_eq!(failed.code, 1, "{}", failed.text);
     assert_eq!(failed.json()["error"]["reason"], "ACCOUNT_MISMATCH");
