@@ -89,6 +89,19 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
+impl Refusal {
+    /// Whether there is no such resource.
+    pub fn is_not_found(status: &Status) -> bool {
+        status.code() == Code::NotFound
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::from(&Status::from(error))
+    }
+}
+
 impl From<&Status> for Refusal {
     fn from(status: &Status) -> Self {
         let details = status.get_error_details();

@@ -45,7 +45,7 @@ impl From<anyhow::Error> for Failure {
         match error.downcast::<Error>() {
             // The person is at the machine where it happened: no reason to hide the cause.
             Ok(Error::Internal(cause)) => Self::local("INTERNAL", "INTERNAL", cause),
-            Ok(error) => Self::of_call(Refusal::from(&Status::from(error))),
+            Ok(error) => Self::of_call(Refusal::from(error)),
             Err(error) => Self::local("UNKNOWN", "LOCAL", format!("{error:#}")),
         }
     }

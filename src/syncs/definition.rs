@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Violation, error::all_valid, name::shown},
-    syncs::describe::Template,
+    syncs::{describe::Template, destination::FIRST_WORKSPACE},
 };
 use chrono::TimeDelta;
 use regex::{Regex, RegexBuilder};
@@ -29,7 +29,7 @@ pub struct Definition {
     pub days: u32,
     /// Calendars for titles; empty is `primary`.
     pub calendars: Vec<String>,
-    /// Empty is the account's active workspace.
+    /// Empty is the account's active workspace, [`FIRST_WORKSPACE`] the first of its list.
     pub workspace: String,
     /// Tried in order; the first that matches decides.
     pub rules: Vec<Rule>,
@@ -149,7 +149,8 @@ impl Definition {
                 );
             }
         }
-        if !self.workspace.is_empty() && !is_object_id(&self.workspace) {
+        let named = ["", FIRST_WORKSPACE].contains(&self.workspace.as_str());
+        if !named && !is_object_id(&self.workspace) {
             say(
                 "workspace_id",
                 format!(

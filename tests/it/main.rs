@@ -4,9 +4,12 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod cli;
 mod connectors;
+mod errors_page;
 mod layering;
 mod outbound;
+mod readme;
 mod secrets_scan;
 mod simulator;
 mod store;

@@ -110,7 +110,7 @@ pub struct Wanted {
 /// A command whose file, if it has one, was read.
 pub enum Ready {
     /// `create` or `update`.
-    Definition(Wanted),
+    Definition(Box<Wanted>),
     /// Everything else.
     Other(Command),
 }
@@ -131,17 +131,17 @@ pub fn read(command: Command) -> anyhow::Result<Ready> {
         other => return Ok(Ready::Other(other)),
     };
     let from_file = flags.file.as_deref().map(of_file).transpose()?;
-    Ok(Ready::Definition(Wanted {
+    Ok(Ready::Definition(Box::new(Wanted {
         id,
         is_new,
         validate_only,
         from_file,
         flags,
-    }))
+    })))
 }
 
 /// Creates or changes the sync.
-pub async fn write(wanted: Wanted, session: &Session, output: Output) -> anyhow::Result<Exit> {
+pub async fn write(wanted: Box<Wanted>, session: &Session, output: Output) -> anyhow::Result<Exit> {
     let name = session.sync(&wanted.id);
     let base = match (wanted.from_file, wanted.is_new) {
         (Some(sync), _) => sync,

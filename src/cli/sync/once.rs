@@ -3,10 +3,13 @@
 
 use super::{Context, Exit, Session, figures, follow::follow, zone};
 use crate::{
-    api::v1::{
-        self, MeetToClockify, Provider, Run, RunState, Sync, SyncResult, Target, Token,
-        create_token_request::Credential as New, sync::Definition,
-        update_token_request::Credential as Changed,
+    api::{
+        status::Refusal,
+        v1::{
+            self, MeetToClockify, Provider, Run, RunState, Sync, SyncResult, Target, Token,
+            create_token_request::Credential as New, sync::Definition,
+            update_token_request::Credential as Changed,
+        },
     },
     base::{Error, Secret},
     cli::{Usage, token},
@@ -19,7 +22,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use pbjson_types::FieldMask;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use tonic::{Code, Response};
+use tonic::Response;
 use uuid::Uuid;
 
 /// Ids of what it keeps, so that it meets nobody else's tokens and syncs.
@@ -276,7 +279,7 @@ async fn find(id: &str, session: &Session) -> anyhow::Result<Option<Token>> {
 fn found<T>(answer: Result<Response<T>, tonic::Status>) -> Result<Option<T>, tonic::Status> {
     match answer {
         Ok(response) => Ok(Some(response.into_inner())),
-        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) if Refusal::is_not_found(&status) => Ok(None),
         Err(status) => Err(status),
     }
 }
