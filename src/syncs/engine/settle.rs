@@ -108,17 +108,15 @@ impl Pass<'_> {
                     let Some(entry) = view.entries.get(&entry_id) else {
                         continue;
                     };
-                    if !self
+                    let ours = self
                         .adopt(&mut tx, &conference, &desired, effect, entry, how)
-                        .await?
-                    {
-                        outcome.look_again(view.at, conference, desired);
-                    } else if how == Adoption::NotUpdated {
-                        outcome.look_again(view.at, conference, desired);
-                    } else if how == Adoption::Ours {
-                        self.count_written(effect, summary);
-                    } else {
-                        summary.adopted += 1;
+                        .await?;
+                    match how {
+                        _ if !ours => outcome.look_again(view.at, conference, desired),
+                        // What the next look shows is brought up to date.
+                        Adoption::NotUpdated => outcome.look_again(view.at, conference, desired),
+                        Adoption::Ours => self.count_written(effect, summary),
+                        Adoption::Theirs => summary.adopted += 1,
                     }
                 }
                 Action::LookFor { entry_id } => look_for.push((conference, desired, entry_id)),

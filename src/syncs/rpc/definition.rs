@@ -147,10 +147,12 @@ impl From<Definition> for v1::MeetToClockify {
             .into(),
             skip_declined: definition.skip_declined,
             skip_solo: definition.skip_solo,
-            skip_shorter_than: (definition.skip_shorter_than > 0).then(|| pbjson_types::Duration {
-                seconds: definition.skip_shorter_than,
-                nanos: 0,
-            }),
+            skip_shorter_than: (definition.skip_shorter_than > 0).then_some(
+                pbjson_types::Duration {
+                    seconds: definition.skip_shorter_than,
+                    nanos: 0,
+                },
+            ),
             time_zone: definition.time_zone,
         }
     }

@@ -74,7 +74,7 @@ async fn the_project_is_found_behind_sixty_others_and_entries_behind_1500(databa
     let world = desk.sim.world();
     let written: Vec<_> = world
         .entries()
-        .into_iter()
+        .iter()
         .filter(|entry| entry.project.as_deref() == Some(&project))
         .collect();
     assert_eq!(written.len(), 1);
