@@ -5,7 +5,7 @@ pub mod page;
 pub mod status;
 
 /// Messages, clients and servers of `proto/syncline/v1`.
-#[expect(clippy::all, clippy::pedantic, missing_docs, reason = "generated")]
+#[expect(clippy::all, clippy::pedantic, reason = "generated")]
 pub mod v1 {
     tonic::include_proto!("syncline.v1");
     include!(concat!(env!("OUT_DIR"), "/syncline.v1.serde.rs"));

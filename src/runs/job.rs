@@ -25,8 +25,8 @@ pub enum Ended {
     Retry(Failure, Option<DateTime<Utc>>),
     /// It failed, and would again.
     Fail(Failure, Option<Value>),
-    /// Nothing is wrong, but it can only go on at that moment; the text says why, for a person.
-    Wait(DateTime<Utc>, String),
+    /// Nothing is wrong, but it can only go on at that moment; the text says why, for a person. With what was done so far.
+    Wait(DateTime<Utc>, String, Option<Value>),
     /// It stopped because [`Handle::stopping`] said so, with what was done so far.
     Stopped(Option<Value>),
 }
@@ -55,7 +55,7 @@ impl From<Error> for Ended {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::Exhausted { until, .. } => Self::Wait(until, message),
+            Error::Exhausted { until, .. } => Self::Wait(until, message, None),
             Error::Unavailable {
                 reason, retry_at, ..
             } => Self::Retry(Failure::new(reason, message), retry_at),

@@ -293,7 +293,9 @@ impl Inner {
             // The process ends, not the run: it goes back as it was, for whoever comes next.
             Ended::Stopped(result) => (State::Queued, now, "handed back", result.as_ref(), None),
             _ if cancelled => (State::Cancelled, now, "", None, None),
-            Ended::Wait(until, why) => (State::Waiting, *until, why.as_str(), None, None),
+            Ended::Wait(until, why, result) => {
+                (State::Waiting, *until, why.as_str(), result.as_ref(), None)
+            }
             Ended::Retry(failure, not_before) => {
                 let failed_attempts = run.attempt - run.crashes;
                 if failed_attempts >= run.max_attempts {

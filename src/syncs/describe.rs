@@ -8,7 +8,7 @@ use crate::syncs::{
     meeting::{Meeting, Span},
 };
 use chrono_tz::Tz;
-use liquid::{ObjectView as _, Parser, ParserBuilder, model::Value, object};
+use liquid::{Parser, ParserBuilder, model::Value, object};
 use liquid_lib::stdlib;
 use std::sync::{Arc, LazyLock};
 
@@ -190,7 +190,7 @@ impl Sample {
 
     fn variables(&self) -> liquid::Object {
         let text = |text: &Option<String>| text.clone().map_or(Value::Nil, Value::scalar);
-        let variables = object!({
+        object!({
             "title": text(&self.title),
             "meeting_code": text(&self.code),
             "calendar": text(&self.calendar),
@@ -202,9 +202,7 @@ impl Sample {
             "project": self.project,
             "record": self.conference,
             "original": self.original,
-        });
-        debug_assert!(!variables.is_empty());
-        variables
+        })
     }
 }
 

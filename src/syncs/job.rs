@@ -10,6 +10,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The kind of these runs.
 pub const KIND: &str = "sync";
@@ -43,6 +44,7 @@ impl Job for SyncJob {
             return match Ended::from(error) {
                 Ended::Stopped(_) => Ended::Stopped(Some(result)),
                 Ended::Fail(failure, _) => Ended::Fail(failure, Some(result)),
+                Ended::Wait(until, why, _) => Ended::Wait(until, why, Some(result)),
                 other => other,
             };
         }
@@ -98,12 +100,25 @@ async fn run(handle: &Handle, summary: &mut Summary) -> Result<()> {
         pass.settle(cases, summary).await
     }
     .await;
-    summary.calls = app.outbound.calls();
+    summary.calls = with_earlier(app.outbound.calls(), handle);
     for notice in summary.notices.clone() {
         handle.log("warn", &notice).await?;
     }
     handle.log("info", &told(summary)).await?;
     outcome
+}
+
+/// The calls of this attempt and of those before it.
+fn with_earlier(mut calls: BTreeMap<String, u64>, handle: &Handle) -> BTreeMap<String, u64> {
+    let earlier = handle
+        .run
+        .result
+        .clone()
+        .and_then(|result| serde_json::from_value::<Summary>(result).ok());
+    for (endpoint, count) in earlier.unwrap_or_default().calls {
+        *calls.entry(endpoint).or_default() += count;
+    }
+    calls
 }
 
 /// A result in one line.

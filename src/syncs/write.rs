@@ -73,31 +73,24 @@ pub async fn send(
     let mut unsent_in_a_row = 0;
     while !orders.is_empty() {
         pass.check_stop()?;
-        let wanted = orders.len().min(BATCH);
+        let mut batch = resolve_some(pass, &mut orders, listener).await?;
+        if batch.is_empty() {
+            continue;
+        }
+        // Last of all before the announcement: permits are for now.
         let account = &pass.destination.access.account;
-        let mut permits = pass
-            .app
-            .outbound
-            .reserve(account, u32::try_from(wanted).unwrap_or(1))
-            .await?;
+        let wanted = u32::try_from(batch.len()).unwrap_or(1);
+        let mut permits = pass.app.outbound.reserve(account, wanted).await?;
         let count = usize::try_from(permits.left())
             .unwrap_or(1)
-            .clamp(1, wanted);
-        let mut batch = Vec::with_capacity(count);
-        for order in orders.split_off(orders.len() - count).into_iter().rev() {
-            // Names become ids before anything is announced: finding them may take calls, and may fail.
-            match pass.resolve(&order.desired).await {
-                Ok(wanted) => batch.push((order, wanted)),
-                Err(
-                    error
-                    @ (Error::Refused { .. } | Error::Precondition { .. } | Error::Invalid(_)),
-                ) => {
-                    let why = error.to_string();
-                    listener.tell(pass, order, Sent::Refused(why)).await?;
-                }
-                Err(other) => return Err(other),
-            }
-        }
+            .clamp(1, batch.len());
+        orders.extend(
+            batch
+                .split_off(count)
+                .into_iter()
+                .map(|(order, _)| order)
+                .rev(),
+        );
         let mut not_sent = None;
         let answers = send_batch(pass, batch, &mut permits).await?;
         drop(permits);
@@ -123,6 +116,32 @@ pub async fn send(
         }
     }
     Ok(())
+}
+
+/// The next orders with the ids of what they name. Finding those may take calls, and may fail: that is told.
+async fn resolve_some(
+    pass: &Pass<'_>,
+    orders: &mut Vec<Order>,
+    listener: &mut Listener<'_>,
+) -> Result<Vec<(Order, Wanted)>> {
+    let mut batch = Vec::new();
+    for order in orders
+        .split_off(orders.len().saturating_sub(BATCH))
+        .into_iter()
+        .rev()
+    {
+        match pass.resolve(&order.desired).await {
+            Ok(wanted) => batch.push((order, wanted)),
+            Err(
+                error @ (Error::Refused { .. } | Error::Precondition { .. } | Error::Invalid(_)),
+            ) => {
+                let why = error.to_string();
+                listener.tell(pass, order, Sent::Refused(why)).await?;
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(batch)
 }
 
 /// An order that was announced.

@@ -4,6 +4,7 @@ use super::{Desk, finished, start};
 use crate::kit::{self, Database};
 use chrono::TimeDelta;
 use syncline::{
+    db::Engine,
     simulator::{
         faults::{Canned, Effect, Fault, Rule, When},
         world::Meeting,
@@ -31,8 +32,14 @@ fn add_meetings(desk: &Desk) {
     }
 }
 
-async fn no_fault_of_the_menu_doubles_or_loses_an_entry(database: Database) {
-    for fault in Fault::menu() {
+/// The menu is dealt to four tests, because most faults are waits.
+async fn no_fault_of_the_menu_doubles_or_loses_an_entry(database: Database, share: usize) {
+    for (index, fault) in Fault::menu().into_iter().enumerate() {
+        // Both engines meet every fault in the long form; PostgreSQL meets some of them in the short one.
+        let due = kit::long() || database.engine() == Engine::Sqlite || index % 5 == share;
+        if index % 4 != share || !due {
+            continue;
+        }
         let desk = Desk::empty(Database::new(database.engine()).await).await;
         add_meetings(&desk);
         let sync = desk.sync("s", Definition::default()).await;
@@ -83,6 +90,22 @@ async fn no_fault_of_the_menu_doubles_or_loses_an_entry(database: Database) {
             during.failure
         );
     }
+}
+
+async fn first_share_of_the_fault_menu_doubles_and_loses_nothing(database: Database) {
+    no_fault_of_the_menu_doubles_or_loses_an_entry(database, 0).await;
+}
+
+async fn second_share_of_the_fault_menu_doubles_and_loses_nothing(database: Database) {
+    no_fault_of_the_menu_doubles_or_loses_an_entry(database, 1).await;
+}
+
+async fn third_share_of_the_fault_menu_doubles_and_loses_nothing(database: Database) {
+    no_fault_of_the_menu_doubles_or_loses_an_entry(database, 2).await;
+}
+
+async fn fourth_share_of_the_fault_menu_doubles_and_loses_nothing(database: Database) {
+    no_fault_of_the_menu_doubles_or_loses_an_entry(database, 3).await;
 }
 
 async fn every_third_post_throttled_is_written_within_the_run(database: Database) {
@@ -148,7 +171,10 @@ async fn a_permanent_refusal_of_every_entry_is_a_failed_run(database: Database) 
 }
 
 kit::each_engine!(
-    no_fault_of_the_menu_doubles_or_loses_an_entry,
+    first_share_of_the_fault_menu_doubles_and_loses_nothing,
+    second_share_of_the_fault_menu_doubles_and_loses_nothing,
+    third_share_of_the_fault_menu_doubles_and_loses_nothing,
+    fourth_share_of_the_fault_menu_doubles_and_loses_nothing,
     every_third_post_throttled_is_written_within_the_run,
     a_post_that_is_stored_but_answered_502_is_counted_once_and_not_doubled,
     a_permanent_refusal_of_every_entry_is_a_failed_run,

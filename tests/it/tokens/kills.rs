@@ -16,6 +16,9 @@ const URL: &str = "SYNCLINE_TEST_DATABASE";
 const FOLDER: &str = "SYNCLINE_TEST_FOLDER";
 const TOKEN_URL: &str = "SYNCLINE_TEST_TOKEN_URL";
 
+/// How far the office is ahead of the victim: longer than its lease.
+const AHEAD: TimeDelta = TimeDelta::minutes(1);
+
 /// Where the process is when it is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -151,12 +154,14 @@ async fn kill_at(office: &Office, step: Step) {
         lock.release().await;
     }
     office.sim.faults().clear();
+    // The victim's lease ends by the machine's clock.
+    office.advance(Clock::system().now() + AHEAD - office.clock.now());
 }
 
 /// A token that has to be refreshed, in an office whose clock is past the victim's lease.
 async fn office(database: Database, rotate: bool) -> Office {
     let mut office = Office::open(database).await;
-    let ahead = Clock::system().now() + TimeDelta::minutes(1);
+    let ahead = Clock::system().now() + AHEAD;
     office.clock = Clock::fixed(ahead);
     office.sim.clock().set(ahead);
     office.app = office.replica().await;

@@ -47,7 +47,7 @@ async fn no_outage_asks_a_person(database: Database) {
     let app = replica_with(&office.database, &office.clock, &office.config, hasty).await;
     let name = office.google().await;
     let troubles = troubles();
-    let rounds = rounds(1, 30);
+    let rounds = rounds(1, 10);
     let mut asked = 0;
     for _ in 0..rounds {
         for (what, effect) in &troubles {
