@@ -158,3 +158,66 @@ impl http_body::Body for Answer {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body::Body as _;
+    use std::future::poll_fn;
+    use tower::{Layer as _, ServiceExt as _};
+
+    const INTERNAL: &str = "13";
+
+    /// A stream that breaks.
+    struct Broken;
+
+    impl http_body::Body for Broken {
+        type Data = <Body as http_body::Body>::Data;
+        type Error = <Body as http_body::Body>::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+            panic!("composed for a test")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_internal_and_says_nothing_more() {
+        let handler = tower::service_fn(async |_: Request<Body>| -> Result<_, Infallible> {
+            assert_eq!(1, 2, "composed for a test");
+            Ok(Response::new(Body::empty()))
+        });
+        let answer = Layer
+            .layer(handler)
+            .oneshot(Request::new(Body::empty()))
+            .await
+            .unwrap();
+        assert_eq!(answer.headers()[STATUS], INTERNAL);
+        assert!(!format!("{:?}", answer.headers()).contains("composed"));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_panics_ends_with_internal() {
+        let handler = tower::service_fn(async |_: Request<Body>| -> Result<_, Infallible> {
+            Ok(Response::new(Body::new(Broken)))
+        });
+        let answer = Layer
+            .layer(handler)
+            .oneshot(Request::new(Body::empty()))
+            .await
+            .unwrap();
+        let mut body = answer.into_body();
+        let last = poll_fn(|context| Pin::new(&mut body).poll_frame(context))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(last.trailers_ref().unwrap()[STATUS], INTERNAL);
+        assert!(
+            poll_fn(|context| Pin::new(&mut body).poll_frame(context))
+                .await
+                .is_none()
+        );
+    }
+}
