@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Error, Result},
-    db::{Options, Pool, Target, check_schema},
+    db::{Options, Pool, Target, check_schema, lock},
 };
 use sqlx::{
     ConnectOptions, Connection, PgConnection, Row,
@@ -40,11 +40,14 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
                         Box::pin(std::future::ready(Ok(!connection.is_in_transaction())))
                     })
             };
+            // Where no lock can be made, as in a folder that is read-only, nobody switches anything either.
+            let lock = lock::take(file).await.ok();
             // The writer comes first: it makes the file and switches it to write-ahead logging, which readers cannot.
             let write = pool(1)
                 .connect_with(connect.clone())
                 .await
                 .map_err(|cause| cannot_open(file, cause))?;
+            drop(lock);
             let read = pool(options.max_connections)
                 .idle_timeout(options.idle_timeout)
                 .connect_lazy_with(connect.create_if_missing(false).pragma("query_only", "ON"));

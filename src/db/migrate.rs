@@ -2,13 +2,12 @@
 
 use crate::{
     base::{Error, ResourceId, Result},
-    db::{Db, Pool, Scope, Target, connect::postgres_options},
+    db::{Db, Pool, Scope, Target, connect::postgres_options, lock},
 };
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, SqlSafeStr,
     migrate::{MigrateError, Migration, MigrationType, Migrator},
 };
-use std::{fs::File, path::Path};
 
 /// The table that remembers what was applied; sqlx's own name may be taken in a shared SQLite file.
 const TABLE: &str = "syncline_migrations";
@@ -115,7 +114,7 @@ pub async fn run(db: &Db) -> Result<Status> {
             let Target::Sqlite(file) = &db.options().target else {
                 return Err(Error::internal("an SQLite pool without a file"));
             };
-            let lock = file_lock(file).await?;
+            let lock = lock::take(file).await?;
             // All of it or nothing, the migrator's own table too: the file may be somebody else's.
             let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
             migrator(|source| source.portable.to_owned())
@@ -266,29 +265,6 @@ fn quote(identifier: &str) -> String {
 
 fn quote_literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
-}
-
-/// SQLite's migrator has no lock of its own; two processes that start together would both create the tables.
-async fn file_lock(database: &Path) -> Result<File> {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".migrate.lock");
-    let unusable = |cause: std::io::Error| {
-        Error::unavailable(
-            "DATABASE_UNREACHABLE",
-            format!(
-                "the migration lock beside {} cannot be taken: {cause}",
-                database.display()
-            ),
-        )
-    };
-    tokio::task::spawn_blocking(move || {
-        let file = File::create(name)?;
-        file.lock()?;
-        Ok(file)
-    })
-    .await
-    .map_err(Error::internal)?
-    .map_err(unusable)
 }
 
 fn newer(version: i64) -> Error {

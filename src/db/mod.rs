@@ -7,6 +7,7 @@
 
 mod connect;
 mod error;
+mod lock;
 pub mod migrate;
 mod tx;
 

@@ -111,8 +111,8 @@ async fn ids_and_bytes_and_flags_come_back(database: Database) {
 
     let bytes: Vec<u8> = (0..=255).collect();
     const PUT_TOKEN: &str = "INSERT INTO tokens (tenant_id, token_id, provider, kind, display_name, state, state_reason, scopes,
-             grant_sealed, version, refresh_fence, refresh_failures, created_at, updated_at)
-         VALUES ('default', 't', 'google', 'oauth', '', 'active', '', '', $1, $2, 0, 0, $3, $3)";
+             grant_sealed, grant_version, version, refresh_fence, refresh_failures, created_at, updated_at)
+         VALUES ('default', 't', 'google', 'oauth', '', 'active', '', '', $1, 1, $2, 0, 0, $3, $3)";
     execute!(tx, PUT_TOKEN, bytes.as_slice(), i64::MAX, at).unwrap();
     const GET_TOKEN: &str =
         "SELECT grant_sealed, version, access_sealed FROM tokens WHERE token_id = 't'";
@@ -125,8 +125,8 @@ async fn json_comes_back(database: Database) {
     let at = db.now();
     let mut tx = db.write(SYSTEM).await.unwrap();
     const PUT_TOKEN: &str = "INSERT INTO tokens (tenant_id, token_id, provider, kind, display_name, state, state_reason, scopes,
-             grant_sealed, version, refresh_fence, refresh_failures, created_at, updated_at)
-         VALUES ('default', 't', 'google', 'oauth', '', 'active', '', '', $1, 1, 0, 0, $2, $2)";
+             grant_sealed, grant_version, version, refresh_fence, refresh_failures, created_at, updated_at)
+         VALUES ('default', 't', 'google', 'oauth', '', 'active', '', '', $1, 1, 1, 0, 0, $2, $2)";
     execute!(tx, PUT_TOKEN, [0_u8].as_slice(), at).unwrap();
     for (number, value) in [
         json!({}),
