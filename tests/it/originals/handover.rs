@@ -17,16 +17,19 @@ const GRACE: Duration = Duration::from_secs(4);
 
 /// Starts a run on the server, and waits until some entries are there.
 async fn begin(scene: &Scene, url: &str) -> String {
-    let run = scene.command(&[
-        "--json", "--server", url, "sync", "run", "work", "--detach",
-    ]);
+    let run = scene.command(&["--json", "--server", url, "sync", "run", "work", "--detach"]);
     let accepted = scene.run_well(run).await.json();
     eventually(LONG, async || {
         let entries = scene.sim.world().entries().len();
-        (entries > 20).then_some(()).ok_or(format!("{entries} entries"))
+        (entries > 20)
+            .then_some(())
+            .ok_or(format!("{entries} entries"))
     })
     .await;
-    accepted["name"].as_str().expect("runs have names").to_owned()
+    accepted["name"]
+        .as_str()
+        .expect("runs have names")
+        .to_owned()
 }
 
 /// Waits for the run's end, and checks what it did.
@@ -90,7 +93,11 @@ async fn a_run_of_a_killed_server_goes_on_elsewhere_within_30_seconds(database: 
     let taken = killed.elapsed();
     assert!(taken < Duration::from_secs(30), "{taken:?}");
     finished(&scene, &url, &run).await;
-    assert!(other.output().contains("took a run from a worker that died"));
+    assert!(
+        other
+            .output()
+            .contains("took a run from a worker that died")
+    );
     println!(
         "{:?}: killed with {written} entries, taken over after {taken:?}, 240 entries after {:?}, 0 doubled",
         database.engine(),

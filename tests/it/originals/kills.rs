@@ -1,7 +1,7 @@
 //! A one-off run is killed (SIGKILL) wherever it is, and started again.
 
 use super::{CREATE, MEETINGS, Scene, ended, figures};
-use crate::kit::{Database, each_engine, rounds};
+use crate::kit::{Builder, Database, each_engine, rounds};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,19 @@ const USUAL_CALLS: f64 = 755.0;
 /// Nothing but a broken program takes longer.
 const MOST: Duration = Duration::from_secs(60);
 
+/// With a short memory for the dead, so that the next run does not wait 15 seconds for each of them.
+fn once(scene: &Scene) -> Builder {
+    scene
+        .once()
+        .env("SYNCLINE_RUNS_HEARTBEAT", "500ms")
+        .env("SYNCLINE_RUNS_DEAD_AFTER", "2s")
+}
+
 /// Starts a run and kills it when the providers have seen so many calls more, and a moment has passed.
 async fn kill_after(scene: &Scene, calls: usize, moment: Duration) {
     let before = scene.calls();
     let started = Instant::now();
-    let mut victim = scene.once().start();
+    let mut victim = once(scene).start();
     while scene.calls() < before + calls && !victim.has_ended() {
         assert!(started.elapsed() < MOST, "{}", victim.output());
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -44,12 +52,17 @@ async fn kill_9_at_random_points_of_a_sync_and_rerun_gives_240_entries_without_d
         }
         let mut written = Vec::new();
         for point in &points {
-            kill_after(&scene, *point, Duration::from_millis(dice.random_range(0..20))).await;
+            kill_after(
+                &scene,
+                *point,
+                Duration::from_millis(dice.random_range(0..20)),
+            )
+            .await;
             written.push(scene.sim.world().entries().len());
         }
         let seen = scene.calls();
         let again = Instant::now();
-        let rerun = ended(scene.once()).await;
+        let rerun = ended(once(&scene)).await;
         let took = again.elapsed();
         let what = format!(
             "round {round}: killed after {points:?} calls ({seen} seen) with {written:?} entries, rerun took {took:?}"
@@ -57,9 +70,14 @@ async fn kill_9_at_random_points_of_a_sync_and_rerun_gives_240_entries_without_d
         assert_eq!(rerun.code, 0, "{what}\n{}", rerun.text);
         scene.assert_all_once(&what);
         let [found, synced, skipped, failed, total] = figures(&rerun);
-        assert_eq!((found, failed, total), (240, 0, 240), "{what}\n{}", rerun.text);
+        assert_eq!(
+            (found, failed, total),
+            (240, 0, 240),
+            "{what}\n{}",
+            rerun.text
+        );
         assert_eq!(synced + skipped, 240, "{what}\n{}", rerun.text);
-        let third = scene.run_well(scene.once()).await;
+        let third = scene.run_well(once(&scene)).await;
         assert_eq!(figures(&third), [240, 0, 240, 0, 240], "{what}");
         let posts = scene.sim.calls().count(CREATE);
         println!("{engine:?} {what}, {posts} POSTs in all");

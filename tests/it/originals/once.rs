@@ -163,7 +163,11 @@ async fn no_failure_ends_with_0() {
     let no_file = small(Engine::Sqlite).await;
     std::fs::remove_file(no_file.token_file()).unwrap();
     let no_refresh = small(Engine::Sqlite).await;
-    std::fs::write(no_refresh.token_file(), r#"{"access_token":"ya29.composed"}"#).unwrap();
+    std::fs::write(
+        no_refresh.token_file(),
+        r#"{"access_token":"ya29.composed"}"#,
+    )
+    .unwrap();
 
     let cases = [
         ("revoked grant", 1, 0, revoked.once(), &revoked),
@@ -171,11 +175,19 @@ async fn no_failure_ends_with_0() {
             "wrong key",
             1,
             0,
-            wrong_key.once().env("CLOCKIFY_API_TOKEN", "composedWrongKey"),
+            wrong_key
+                .once()
+                .env("CLOCKIFY_API_TOKEN", "composedWrongKey"),
             &wrong_key,
         ),
         ("one entry refused", 3, 2, partial.once(), &partial),
-        ("all entries refused", 1, 0, all_refused.once(), &all_refused),
+        (
+            "all entries refused",
+            1,
+            0,
+            all_refused.once(),
+            &all_refused,
+        ),
         ("Meet forbidden", 1, 0, forbidden.once(), &forbidden),
         (
             "Google unreachable",

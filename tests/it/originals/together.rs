@@ -9,6 +9,7 @@ use crate::{
 each_engine!(
     two_processes_at_once_write_each_entry_once,
     two_first_runs_at_once_write_each_entry_once,
+    two_syncs_on_one_account_at_once_write_each_entry_once,
 );
 
 /// Starts two programs together and waits for both.
@@ -38,7 +39,9 @@ async fn two_processes_at_once_write_each_entry_once(database: Database) {
         for ended in &ends {
             assert_eq!(ended.code, 0, "{}", ended.text);
             let count = ended.json()["result"]["created"].clone();
-            let count = count.as_str().map_or(0, |text| text.parse::<u64>().unwrap());
+            let count = count
+                .as_str()
+                .map_or(0, |text| text.parse::<u64>().unwrap());
             created.push(count);
         }
         assert_eq!(created.iter().sum::<u64>(), 240, "{created:?}");
@@ -63,5 +66,23 @@ async fn two_first_runs_at_once_write_each_entry_once(database: Database) {
         assert_eq!(synced, 240);
         scene.assert_all_once("two first runs");
         println!("{engine:?}: two first runs at once: 240 entries, 0 doubled, 1 project");
+    }
+}
+
+/// Runs of one sync wait for each other; those of two syncs do not, and both want to write the same entries.
+async fn two_syncs_on_one_account_at_once_write_each_entry_once(database: Database) {
+    let engine = database.engine();
+    for _ in 0..rounds(1, 20) {
+        let scene = Scene::standard(engine).await.with_sync().await;
+        let run = scene.command(&["--json", "sync", "run", "work"]);
+        let ends = both(scene.once(), run).await;
+        for ended in &ends {
+            assert_eq!(ended.code, 0, "{}", ended.text);
+        }
+        let [found, synced, skipped, failed, total] = figures(&ends[0]);
+        assert_eq!((found, failed, total), (240, 0, 240), "{}", ends[0].text);
+        assert_eq!(synced + skipped, 240);
+        scene.assert_all_once("two syncs");
+        println!("{engine:?}: two syncs at once, the first wrote {synced}: 240 entries, 0 doubled");
     }
 }
