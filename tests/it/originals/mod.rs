@@ -2,6 +2,7 @@
 //! files and variables that people have.
 
 mod canaries;
+mod doubles;
 mod handover;
 mod kills;
 mod once;
