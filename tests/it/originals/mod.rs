@@ -6,6 +6,7 @@ mod doubles;
 mod handover;
 mod kills;
 mod once;
+mod page;
 mod together;
 
 use crate::{

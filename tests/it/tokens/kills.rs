@@ -116,9 +116,11 @@ async fn kill_at(office: &Office, step: Step) {
         Step::Sent => office.fault(TOKEN, When::Nth(1), Effect::Hang),
         Step::Carried => office.fault(TOKEN, When::Nth(1), Effect::CommitThenHang),
         Step::HalfAnswered => office.fault(TOKEN, When::Nth(1), Effect::Truncate),
-        Step::Answered => {
-            office.fault(TOKEN, When::Nth(1), Effect::CommitThenDelay { millis: 300 })
-        }
+        Step::Answered => office.fault(
+            TOKEN,
+            When::Nth(1),
+            Effect::CommitThenDelay { millis: 1500 },
+        ),
     }
     let mut lock = match step {
         Step::BeforeTheLease => Some(Lock::take(&office.database).await),
@@ -145,7 +147,7 @@ async fn kill_at(office: &Office, step: Step) {
         Step::Answered => {
             called().await;
             lock = Some(Lock::take(&office.database).await);
-            tokio::time::sleep(Duration::from_millis(600)).await;
+            tokio::time::sleep(Duration::from_millis(1800)).await;
         }
         Step::Stored => drop(victim.line("refreshed", Duration::from_secs(20)).await),
     }
@@ -214,7 +216,7 @@ async fn a_kill_at_any_step_is_honest_at_a_provider_that_rotates_them(database: 
                 // The only good refresh token was on its way to a process that is no more.
                 Step::Carried | Step::HalfAnswered | Step::Answered => {
                     answers_lost += 1;
-                    let error = outcome.unwrap_err();
+                    let error = outcome.expect_err(&format!("{step:?}"));
                     assert_eq!(reason(&error), "NEEDS_REAUTH", "{step:?}");
                     assert!(
                         error.to_string().contains("got no answer"),
