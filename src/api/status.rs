@@ -94,6 +94,11 @@ impl Refusal {
     pub fn is_not_found(status: &Status) -> bool {
         status.code() == Code::NotFound
     }
+
+    /// Whether there is such a resource already.
+    pub fn is_taken(status: &Status) -> bool {
+        status.code() == Code::AlreadyExists
+    }
 }
 
 impl From<Error> for Refusal {

@@ -8,6 +8,7 @@ mod cli;
 mod connectors;
 mod errors_page;
 mod layering;
+mod originals;
 mod outbound;
 mod readme;
 mod secrets_scan;

@@ -125,6 +125,11 @@ impl Process {
         self.watchdog.tell("ended");
     }
 
+    /// Whether it ended, by itself or killed.
+    pub fn has_ended(&mut self) -> bool {
+        self.ended().is_some()
+    }
+
     /// How it ended, once its output has been read to the end.
     fn ended(&mut self) -> Option<ExitStatus> {
         let status = self.child.try_wait().expect("it is our child")?;

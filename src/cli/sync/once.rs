@@ -148,21 +148,16 @@ async fn google(file: Option<Secret>, one_off: &OneOff, session: &Session) -> an
             let refresh_token = refresh_token(file.expose());
             let mark = mark("token.json", refresh_token.as_deref().unwrap_or_default());
             // A file without one is judged, and refused with the reason, by the service.
-            if refresh_token.is_none()
-                || known
-                    .as_ref()
-                    .is_none_or(|token| token.display_name != mark)
-            {
-                store(
-                    GOOGLE,
-                    Provider::Google,
-                    mark,
-                    Given::Json(file),
-                    known.is_some(),
-                    session,
-                )
-                .await?;
-            }
+            let known = known.filter(|_| refresh_token.is_some());
+            keep(
+                GOOGLE,
+                Provider::Google,
+                &mark,
+                Given::Json(file),
+                known,
+                session,
+            )
+            .await?;
         }
         (Some(_), None) => {}
     }
@@ -203,69 +198,65 @@ async fn owner(one_off: &OneOff, session: &Session) -> anyhow::Result<()> {
 
 async fn clockify(one_off: &OneOff, session: &Session) -> anyhow::Result<()> {
     let key = &one_off.clockify_api_token;
-    let known = find(CLOCKIFY, session).await?;
     let mark = mark("CLOCKIFY_API_TOKEN", key.expose());
-    if known
-        .as_ref()
-        .is_none_or(|token| token.display_name != mark)
-    {
-        store(
-            CLOCKIFY,
-            Provider::Clockify,
-            mark,
-            Given::Key(key.clone()),
-            known.is_some(),
-            session,
-        )
-        .await?;
-    }
-    Ok(())
+    let known = find(CLOCKIFY, session).await?;
+    let given = Given::Key(key.clone());
+    keep(CLOCKIFY, Provider::Clockify, &mark, given, known, session).await
 }
 
+#[derive(Clone)]
 enum Given {
     Json(Secret),
     Key(Secret),
 }
 
-async fn store(
+/// Keeps a credential, unless what is known was made from this very one.
+async fn keep(
     id: &str,
     provider: Provider,
-    mark: String,
+    mark: &str,
     given: Given,
-    is_known: bool,
+    mut known: Option<Token>,
     session: &Session,
 ) -> anyhow::Result<()> {
     let mut token = Token {
-        display_name: mark,
+        display_name: mark.to_owned(),
         ..Token::default()
     };
     token.set_provider(provider);
-    if is_known {
-        token.name = session.token(id);
-        let request = v1::UpdateTokenRequest {
-            token: Some(token),
-            update_mask: Some(FieldMask {
-                paths: vec!["display_name".to_owned(), "credential".to_owned()],
-            }),
-            credential: Some(match given {
-                Given::Json(text) => Changed::TokenJson(text.expose().to_owned()),
-                Given::Key(key) => Changed::ApiKey(key.expose().to_owned()),
-            }),
-        };
-        session.tokens().update_token(request).await?;
-    } else {
+    if known.is_none() {
         let request = v1::CreateTokenRequest {
             parent: session.parent(),
             token_id: id.to_owned(),
-            token: Some(token),
-            credential: Some(match given {
+            token: Some(token.clone()),
+            credential: Some(match given.clone() {
                 Given::Json(text) => New::TokenJson(text.expose().to_owned()),
                 Given::Key(key) => New::ApiKey(key.expose().to_owned()),
             }),
             validate_only: false,
         };
-        session.tokens().create_token(request).await?;
+        match session.tokens().create_token(request).await {
+            Ok(_) => return Ok(()),
+            // Another process was quicker. Its token may have been refreshed since, so it must not get the file's again.
+            Err(status) if Refusal::is_taken(&status) => known = find(id, session).await?,
+            Err(status) => return Err(status.into()),
+        }
     }
+    if known.is_some_and(|known| known.display_name == mark) {
+        return Ok(());
+    }
+    token.name = session.token(id);
+    let request = v1::UpdateTokenRequest {
+        token: Some(token),
+        update_mask: Some(FieldMask {
+            paths: vec!["display_name".to_owned(), "credential".to_owned()],
+        }),
+        credential: Some(match given {
+            Given::Json(text) => Changed::TokenJson(text.expose().to_owned()),
+            Given::Key(key) => Changed::ApiKey(key.expose().to_owned()),
+        }),
+    };
+    session.tokens().update_token(request).await?;
     Ok(())
 }
 
@@ -333,7 +324,13 @@ async fn define(one_off: &OneOff, session: &Session) -> anyhow::Result<()> {
                 sync: Some(wanted),
                 validate_only: false,
             };
-            session.syncs().create_sync(request).await?;
+            match session.syncs().create_sync(request).await {
+                // Another process was quicker, and had perhaps other variables.
+                Err(status) if Refusal::is_taken(&status) => {
+                    return Box::pin(define(one_off, session)).await;
+                }
+                outcome => drop(outcome?),
+            }
         }
         Some(known) if known.definition == wanted.definition => {}
         Some(_) => {

@@ -5,6 +5,7 @@ mod faults;
 mod meetings;
 mod rules;
 mod together;
+mod wishes;
 
 use crate::kit::{self, Database};
 use chrono::{DateTime, TimeDelta, Utc};
