@@ -58,6 +58,8 @@ struct Inner {
     /// Claim this run or nothing: for a command line that runs one sync.
     only: Option<RunName>,
     running: Mutex<HashMap<Uuid, CancellationToken>>,
+    /// Held while runs go from the table into `running`.
+    claiming: tokio::sync::Mutex<()>,
     slots: Arc<Semaphore>,
     tasks: TaskTracker,
     /// When the last heartbeat that was committed began.
@@ -74,6 +76,7 @@ impl Worker {
             jobs,
             only,
             running: Mutex::default(),
+            claiming: tokio::sync::Mutex::default(),
             slots: Arc::new(Semaphore::new(app.config.runs.concurrency)),
             tasks: tasks.clone(),
             beaten: Mutex::new(Instant::now()),
@@ -124,7 +127,7 @@ impl Inner {
                 () = job_ended, if stopping => continue,
                 _ = ticks.tick() => {}
             }
-            if let Err(error) = self.beat().await {
+            if let Err(error) = self.beat_in_time().await {
                 tracing::warn!(%error, "the heartbeat failed");
                 self.stop_if_lost();
             }
@@ -134,10 +137,25 @@ impl Inner {
         }
     }
 
+    /// A heartbeat that hangs is one that failed.
+    async fn beat_in_time(&self) -> Result<()> {
+        tokio::time::timeout(self.app.config.runs.dead_after, self.beat())
+            .await
+            .unwrap_or_else(|_| {
+                Err(crate::base::Error::unavailable(
+                    "DATABASE_BUSY",
+                    "the heartbeat could not be stored in time",
+                ))
+            })
+    }
+
     /// Says that this process lives, and takes over from those that do not.
     async fn beat(&self) -> Result<()> {
         let began = Instant::now();
         self.app.db.measure_offset().await?;
+        // While nothing is being claimed, so that what is ours in the table is in the map, or lost.
+        let _claiming = self.claiming.lock().await;
+        let running: Vec<Uuid> = self.running().keys().copied().collect();
         let now = self.app.db.now();
         let mut tx = self
             .app
@@ -148,6 +166,12 @@ impl Inner {
         let dead_before = now - self.app.config.runs.dead_after;
         let taken = store::take_from_dead(&mut tx, dead_before, MOST_CRASHES, now).await?;
         store::forget_requests(&mut tx, now - REQUEST_IDS_KEPT).await?;
+        // A claim, or an outcome, whose commit got no answer: nobody here works on those runs.
+        for lost in store::owned(&mut tx, self.id).await? {
+            if !running.contains(&lost.1) {
+                store::give_back(&mut tx, self.id, &lost.0, lost.1, now).await?;
+            }
+        }
         tx.commit().await?;
         *self.beaten.lock().unwrap_or_else(PoisonError::into_inner) = began;
         for run in taken {
@@ -199,6 +223,7 @@ impl Inner {
         let only = self.only.as_ref().map(|name| name.id);
         let limit = i64::try_from(slots.len()).unwrap_or(1);
         let now = self.app.db.now();
+        let _claiming = self.claiming.lock().await;
         let mut tx = self
             .app
             .db

@@ -4,6 +4,7 @@ use crate::{
     app::App,
     base::{Error, Result},
     connectors::clockify::{ClockifyError, Deleted, Entry},
+    runs,
     syncs::{
         Sync,
         engine::{Options, Pass},
@@ -79,23 +80,25 @@ pub async fn clean_up(app: &App, sync: &Sync, request: Request) -> Result<Report
             ),
         ));
     }
+    let mut tx = app.db.read(pass.scope()).await?;
+    if runs::store::any_open(&mut tx, &sync.name).await? {
+        return Err(Error::precondition(
+            "SYNC_RUNNING",
+            "a run of the sync is not finished: cancel it first",
+        ));
+    }
+    drop(tx);
     for entry in ours {
+        // Forgotten first: if we die in between, the entry is found by its marker and taken over, and can be cleaned up
+        // again. The other way round it would count as deleted by the user, for good.
+        let mut tx = app.db.write(pass.scope()).await?;
+        for conference in marker::found_in(&entry.description) {
+            store::effects::forget(&mut tx, &sync.name.tenant, account, conference, &entry.id)
+                .await?;
+        }
+        tx.commit().await?;
         match clockify.delete_entry(&account.workspace, &entry.id).await {
-            Ok(Deleted::Now | Deleted::Before) => {
-                report.deleted += 1;
-                let mut tx = app.db.write(pass.scope()).await?;
-                for conference in marker::found_in(&entry.description) {
-                    store::effects::forget(
-                        &mut tx,
-                        &sync.name.tenant,
-                        account,
-                        conference,
-                        &entry.id,
-                    )
-                    .await?;
-                }
-                tx.commit().await?;
-            }
+            Ok(Deleted::Now | Deleted::Before) => report.deleted += 1,
             Err(error @ ClockifyError::KeyWrong { .. }) => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(entry.id = %entry.id, %error, "an entry could not be deleted");

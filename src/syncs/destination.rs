@@ -43,8 +43,11 @@ pub struct Destination {
     app: App,
     token: TokenName,
     /// What was resolved in this pass; `None` when what is remembered is in doubt.
-    resolved: Mutex<Option<HashMap<Target, Ids>>>,
+    resolved: Mutex<Option<Resolved>>,
 }
+
+/// Targets with their ids, or why they have none.
+type Resolved = HashMap<Target, std::result::Result<Ids, String>>;
 
 /// The owner of the key, as it is remembered.
 #[derive(Serialize, Deserialize)]
@@ -84,7 +87,10 @@ impl Destination {
             token: token.clone(),
             resolved: Mutex::new(Some(HashMap::new())),
         };
-        let user = this.known("user", || this.who_am_i()).await?;
+        // For good: which workspace is active is a matter of where the user looks, and entries must not follow that.
+        let user = this
+            .known_since("user", DateTime::UNIX_EPOCH, || this.who_am_i())
+            .await?;
         let workspace = match definition.workspace.as_str() {
             "" => user.workspace,
             FIRST_WORKSPACE => this.first_workspace().await?,
@@ -127,11 +133,30 @@ impl Destination {
             .resolved()
             .as_ref()
             .map(|known| known.get(target).cloned());
+        let refused = |what| Error::Refused {
+            reason: "TARGET_MISSING",
+            what,
+        };
         match known {
-            Some(Some(ids)) => return Ok(ids),
+            Some(Some(known)) => return known.map_err(refused),
             Some(None) => {}
             None => self.forget_names().await?,
         }
+        let found = match self.find(target).await {
+            Ok(ids) => Ok(ids),
+            // As many meetings as may want it, it is asked for once.
+            Err(error @ (Error::Refused { .. } | Error::Precondition { .. })) => {
+                Err(error.to_string())
+            }
+            Err(other) => return Err(other),
+        };
+        self.resolved()
+            .get_or_insert_default()
+            .insert(target.clone(), found.clone());
+        found.map_err(refused)
+    }
+
+    async fn find(&self, target: &Target) -> Result<Ids> {
         let project = self.project(&target.project).await?;
         let task = match target.task.as_str() {
             "" => None,
@@ -143,15 +168,11 @@ impl Destination {
         }
         tags.sort_unstable();
         tags.dedup();
-        let ids = Ids {
+        Ok(Ids {
             project: Some(project),
             task,
             tags,
-        };
-        self.resolved()
-            .get_or_insert_default()
-            .insert(target.clone(), ids.clone());
-        Ok(ids)
+        })
     }
 
     /// Says that what is remembered about projects, tasks and tags is not so any more.
@@ -159,7 +180,7 @@ impl Destination {
         *self.resolved() = None;
     }
 
-    fn resolved(&self) -> MutexGuard<'_, Option<HashMap<Target, Ids>>> {
+    fn resolved(&self) -> MutexGuard<'_, Option<Resolved>> {
         self.resolved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -270,10 +291,24 @@ impl Destination {
         T: Serialize + DeserializeOwned,
         F: Future<Output = std::result::Result<T, ClockifyError>>,
     {
+        let since = self.app.db.now() - FACTS_HOLD;
+        self.known_since(name, since, ask).await
+    }
+
+    /// The same for facts that were read at `since` or later.
+    async fn known_since<T, F>(
+        &self,
+        name: &str,
+        since: DateTime<Utc>,
+        ask: impl FnOnce() -> F,
+    ) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = std::result::Result<T, ClockifyError>>,
+    {
         let scope = || Scope::Tenant(self.token.tenant.clone());
         // By account, because a token may be given another account's key.
         let name = &format!("{}/{name}", self.access.account.key);
-        let since: DateTime<Utc> = self.app.db.now() - FACTS_HOLD;
         let mut tx = self.app.db.read(scope()).await?;
         if let Some(value) = facts::get(&mut tx, &self.token, name, since).await? {
             return Ok(value);

@@ -59,7 +59,8 @@ impl Job for SyncJob {
                 .first()
                 .map_or("the answer never came", String::as_str)
         );
-        if missing == summary.meetings_found && summary.failed == missing {
+        let done = summary.created + summary.updated + summary.adopted + summary.skipped;
+        if done == 0 && summary.unresolved == 0 {
             Ended::Fail(Failure::new("ALL_ENTRIES_FAILED", message), Some(result))
         } else {
             Ended::Partial(result, Failure::new("SOME_ENTRIES_FAILED", message))

@@ -2,6 +2,7 @@
 //! that every case can be tried.
 
 use crate::{
+    base::ResourceId,
     connectors::clockify::Entry,
     syncs::{
         effect::{Effect, State},
@@ -80,6 +81,15 @@ impl Skip {
     }
 }
 
+/// What a sync wants of a meeting.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// Who wants it. An entry that another sync on the account wrote is not changed, or the two would take turns.
+    pub sync: &'a ResourceId,
+    /// The fingerprint of what the rules want.
+    pub hash: &'a str,
+}
+
 /// When the destination was looked at, and how long a write may take to show there.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
@@ -89,9 +99,9 @@ pub struct Look {
     pub grace: TimeDelta,
 }
 
-/// Decides. `desired_hash` is the fingerprint of what the rules want; `found` are the entries with the meeting's marker,
+/// Decides. `wish` is what the rules want; `found` are the entries with the meeting's marker,
 /// oldest first.
-pub fn decide(desired_hash: &str, effect: Option<&Effect>, found: &[&Entry], look: Look) -> Action {
+pub fn decide(wish: Wish<'_>, effect: Option<&Effect>, found: &[&Entry], look: Look) -> Action {
     let Some(effect) = effect else {
         return match found.first() {
             Some(entry) => adopt(entry, Adoption::Theirs),
@@ -109,7 +119,7 @@ pub fn decide(desired_hash: &str, effect: Option<&Effect>, found: &[&Entry], loo
             None => Action::Skip(Skip::Deleted),
         },
         State::Sending | State::Unknown => resolve(effect, found, look),
-        State::Done => follow(desired_hash, effect, found),
+        State::Done => follow(wish, effect, found),
     }
 }
 
@@ -152,7 +162,7 @@ fn too_early(effect: &Effect, look: Look) -> Option<DateTime<Utc>> {
 }
 
 /// An entry that was written or adopted before.
-fn follow(desired_hash: &str, effect: &Effect, found: &[&Entry]) -> Action {
+fn follow(wish: Wish<'_>, effect: &Effect, found: &[&Entry]) -> Action {
     let Some(entry) = known(effect, found) else {
         return match &effect.entry_id {
             Some(entry_id) => Action::LookFor {
@@ -167,7 +177,11 @@ fn follow(desired_hash: &str, effect: &Effect, found: &[&Entry]) -> Action {
     let changed_by_user = effect.entry_hash.as_deref() != Some(entry::hash(entry).as_str());
     if effect.edited || changed_by_user {
         Action::Skip(Skip::Edited)
-    } else if effect.payload_hash == desired_hash || effect.adopted || entry.is_locked {
+    } else if effect.payload_hash == wish.hash
+        || effect.sync != *wish.sync
+        || effect.adopted
+        || entry.is_locked
+    {
         Action::Skip(Skip::Unchanged)
     } else {
         Action::Update
@@ -198,6 +212,11 @@ mod tests {
         syncs::entry::Wanted,
     };
     use uuid::Uuid;
+
+    fn decide_for(hash: &str, effect: Option<&Effect>, found: &[&Entry], look: Look) -> Action {
+        let sync: ResourceId = "s".parse().unwrap();
+        decide(Wish { sync: &sync, hash }, effect, found, look)
+    }
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_760_000_000 + second, 0).unwrap()
@@ -257,13 +276,13 @@ mod tests {
 
     #[test]
     fn nothing_known_and_nothing_there_is_written() {
-        assert_eq!(decide("wish", None, &[], look()), Action::Create);
+        assert_eq!(decide_for("wish", None, &[], look()), Action::Create);
     }
 
     #[test]
     fn an_entry_that_we_know_nothing_of_is_taken_over_the_oldest_first() {
         let (old, young) = (entry("1", "x"), entry("2", "x"));
-        let action = decide("wish", None, &[&old, &young], look());
+        let action = decide_for("wish", None, &[&old, &young], look());
         assert_eq!(action, adopted("1", Adoption::Theirs));
     }
 
@@ -274,9 +293,9 @@ mod tests {
                 answer_by: Some(answer_by),
                 ..effect(state)
             };
-            let wait = decide("wish", Some(&open(at(999))), &[], look());
+            let wait = decide_for("wish", Some(&open(at(999))), &[], look());
             assert_eq!(wait, Action::Wait(at(1004)));
-            let over = decide("wish", Some(&open(at(995))), &[], look());
+            let over = decide_for("wish", Some(&open(at(995))), &[], look());
             assert_eq!(over, Action::Create);
         }
     }
@@ -288,7 +307,7 @@ mod tests {
             ..effect(State::Sending)
         };
         let there = entry("7", "ours");
-        let action = decide("wish", Some(&open), &[&there], look());
+        let action = decide_for("wish", Some(&open), &[&there], look());
         assert_eq!(action, adopted("7", Adoption::Ours));
     }
 
@@ -301,25 +320,25 @@ mod tests {
             entry_hash: Some(entry::hash(&old)),
             ..effect(State::Unknown)
         };
-        let early = decide("wish", Some(&open(at(999))), &[&old], look());
+        let early = decide_for("wish", Some(&open(at(999))), &[&old], look());
         assert_eq!(early, Action::Wait(at(1004)));
-        let late = decide("wish", Some(&open(at(900))), &[&old], look());
+        let late = decide_for("wish", Some(&open(at(900))), &[&old], look());
         assert_eq!(late, adopted("1", Adoption::NotUpdated));
     }
 
     #[test]
     fn what_the_user_did_wins() {
         let edited = entry("1", "mine now");
-        let action = decide("other wish", Some(&done()), &[&edited], look());
+        let action = decide_for("other wish", Some(&done()), &[&edited], look());
         assert_eq!(action, Action::Skip(Skip::Edited));
-        let gone = decide("wish", Some(&done()), &[], look());
+        let gone = decide_for("wish", Some(&done()), &[], look());
         assert_eq!(
             gone,
             Action::LookFor {
                 entry_id: "1".into()
             }
         );
-        let deleted = decide("wish", Some(&effect(State::Tombstoned)), &[], look());
+        let deleted = decide_for("wish", Some(&effect(State::Tombstoned)), &[], look());
         assert_eq!(deleted, Action::Skip(Skip::Deleted));
     }
 
@@ -327,11 +346,11 @@ mod tests {
     fn only_our_own_unlocked_entries_are_brought_up_to_date() {
         let ours = entry("1", "ours");
         assert_eq!(
-            decide("wish", Some(&done()), &[&ours], look()),
+            decide_for("wish", Some(&done()), &[&ours], look()),
             Action::Skip(Skip::Unchanged)
         );
         assert_eq!(
-            decide("other wish", Some(&done()), &[&ours], look()),
+            decide_for("other wish", Some(&done()), &[&ours], look()),
             Action::Update
         );
         let theirs = Effect {
@@ -339,7 +358,7 @@ mod tests {
             ..done()
         };
         assert_eq!(
-            decide("other wish", Some(&theirs), &[&ours], look()),
+            decide_for("other wish", Some(&theirs), &[&ours], look()),
             Action::Skip(Skip::Unchanged)
         );
         let locked = Entry {
@@ -347,15 +366,26 @@ mod tests {
             ..entry("1", "ours")
         };
         assert_eq!(
-            decide("other wish", Some(&done()), &[&locked], look()),
+            decide_for("other wish", Some(&done()), &[&locked], look()),
             Action::Skip(Skip::Unchanged)
         );
     }
 
     #[test]
+    fn the_entry_of_another_sync_is_not_changed() {
+        let ours = entry("1", "ours");
+        let theirs = Effect {
+            sync: "another".parse().unwrap(),
+            ..done()
+        };
+        let action = decide_for("other wish", Some(&theirs), &[&ours], look());
+        assert_eq!(action, Action::Skip(Skip::Unchanged));
+    }
+
+    #[test]
     fn a_refused_entry_is_tried_again() {
         assert_eq!(
-            decide("wish", Some(&effect(State::Failed)), &[], look()),
+            decide_for("wish", Some(&effect(State::Failed)), &[], look()),
             Action::Create
         );
     }

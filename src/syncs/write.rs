@@ -101,6 +101,13 @@ pub async fn send(
                     unsent_in_a_row = 0;
                     listener.tell(pass, order, sent).await?;
                 }
+                // The entry may be edited while we wait: the next look decides about it anew.
+                Answer::NotSent(_, error) if order.replaces.is_some() => {
+                    listener
+                        .tell(pass, order, Sent::Open(pass.app.db.now()))
+                        .await?;
+                    not_sent = Some(error);
+                }
                 Answer::NotSent(effect, error) => {
                     order.effect = Some(*effect);
                     orders.push(order);
@@ -189,7 +196,13 @@ async fn send_one(
     permit: &mut Permits,
     began: Instant,
 ) -> std::result::Result<Entry, ClockifyError> {
-    if began.elapsed() > SLACK {
+    // By both clocks: the monotonic one stands still while a machine sleeps.
+    let timeout = TimeDelta::from_std(pass.app.outbound.timeout()).unwrap_or_default();
+    let lease_outlasts = announced
+        .effect
+        .answer_by
+        .is_some_and(|answer_by| pass.app.db.now() + timeout <= answer_by);
+    if began.elapsed() > SLACK || !lease_outlasts {
         let why = "this process stood still for too long".to_owned();
         return Err(ClockifyError::Call(CallError::NotSent {
             why,
@@ -364,6 +377,9 @@ fn read_answer(
             (Answer::NotSent(Box::new(effect), error), kept)
         }
         Err(error) => {
+            if matches!(error, ClockifyError::Gone { .. }) {
+                pass.destination.doubt_names();
+            }
             let stops_the_run = matches!(error, ClockifyError::KeyWrong { .. });
             let error = Error::from(error);
             let kept = stored(undone(true), &error.to_string());

@@ -6,7 +6,9 @@ mod workers;
 
 pub use logs::{log, logs};
 pub use requests::{forget_requests, remember_request};
-pub use workers::{beat, cancel_requests, claim, hand_back, remove_worker, take_from_dead};
+pub use workers::{
+    beat, cancel_requests, claim, give_back, hand_back, owned, remove_worker, take_from_dead,
+};
 
 use crate::{
     base::{Error, ResourceId, Result, RunName, SyncName, TenantId},

@@ -32,7 +32,8 @@ pub async fn claim(
                 "AND ($3 OR r.run_id = $4) AND r.kind IN (SELECT k.value ",
                 $lock,
                 " FROM json_each($5) AS k) AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.tenant_id = r.tenant_id ",
-                "AND o.subject = r.subject AND o.state = 'running') ORDER BY r.priority DESC, r.due_at LIMIT $6 ",
+                "AND o.subject = r.subject AND (o.state = 'running' OR ($3 AND o.run_id < r.run_id AND o.due_at <= $2 ",
+                "AND o.state IN ('queued', 'retrying', 'waiting')))) ORDER BY r.priority DESC, r.due_at LIMIT $6 ",
             )
         };
     }
@@ -78,6 +79,28 @@ pub async fn beat(tx: &mut Tx, worker: Uuid, label: &str, now: DateTime<Utc>) ->
 /// Forgets a worker that ended in order.
 pub async fn remove_worker(tx: &mut Tx, worker: Uuid) -> Result<()> {
     execute!(tx, "DELETE FROM workers WHERE worker_id = $1", worker)?;
+    Ok(())
+}
+
+/// The runs that a worker owns by the table, with their tenants.
+pub async fn owned(tx: &mut Tx, worker: Uuid) -> Result<Vec<(String, Uuid)>> {
+    const SQL: &str =
+        "SELECT tenant_id, run_id FROM runs WHERE worker_id = $1 AND state = 'running'";
+    fetch_all!(tx, (String, Uuid), SQL, worker)
+}
+
+/// Gives one run back.
+pub async fn give_back(
+    tx: &mut Tx,
+    worker: Uuid,
+    tenant: &str,
+    run: Uuid,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    const SQL: &str = "UPDATE runs SET state = 'queued', fence = fence + 1, worker_id = NULL, due_at = $1, \
+         wait_reason = 'handed back', updated_at = $1 \
+         WHERE worker_id = $2 AND tenant_id = $3 AND run_id = $4 AND state = 'running'";
+    execute!(tx, SQL, now, worker, tenant, run)?;
     Ok(())
 }
 

@@ -96,9 +96,13 @@ pub(super) async fn look_up_codes(
             seen.push((code, conference.start, conference.end.unwrap_or(window.end)));
         }
     }
-    for (meeting, _) in known.values() {
-        if let Some(code) = &meeting.code {
-            seen.push((code, meeting.start, meeting.end.unwrap_or(window.end)));
+    for (name, (meeting, _)) in known {
+        // What was read just now is more than what is remembered; of a call that was running then, only its begin is sure.
+        if let Some(code) = &meeting.code
+            && !conferences.contains_key(name)
+        {
+            let end = meeting.end.unwrap_or(meeting.start + CODE_SLACK);
+            seen.push((code, meeting.start, end));
         }
     }
     // A series shares one code, so having seen another meeting of it is not having seen this one.

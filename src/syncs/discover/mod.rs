@@ -50,6 +50,8 @@ pub struct Discovery {
     pub running: usize,
     /// What a person should know.
     pub notices: Vec<String>,
+    /// Whether all calendars could be read.
+    pub complete: bool,
     events: Vec<calendar::Event>,
     codes: HashMap<String, String>,
 }
@@ -71,6 +73,8 @@ pub async fn discover(
         read_events(source, calendars, window)
     )?;
     let (events, mut notices) = events;
+    // What a calendar would have shown is to be found once it can be read.
+    let complete = notices.is_empty();
     let mut conferences: HashMap<String, Conference> = listed
         .into_iter()
         .map(|conference| (conference.name.clone(), conference))
@@ -106,6 +110,7 @@ pub async fn discover(
         notices,
         events,
         codes,
+        complete,
         changed: gone,
         ..Discovery::default()
     };

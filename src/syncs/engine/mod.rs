@@ -45,6 +45,8 @@ pub struct Pass<'a> {
     pub destination: Destination,
     /// The stretch of time.
     pub window: Window,
+    /// Whether it reads on from where the sync was read to, so that the watermark may follow.
+    reads_on: bool,
     template: Template,
     rules: Rules,
 }
@@ -72,10 +74,18 @@ impl<'a> Pass<'a> {
             }
             _ => start,
         };
+        let usual_days = if definition.days > 0 {
+            definition.days
+        } else {
+            app.config.syncs.days
+        };
+        let whole = end - TimeDelta::days(i64::from(usual_days));
+        let reads_on = unread_from <= sync.watermark.unwrap_or(whole);
         Ok(Self {
             app,
             sync,
             handle,
+            reads_on,
             destination: Destination::open(app, &sync.destination, definition).await?,
             window: Window {
                 start,

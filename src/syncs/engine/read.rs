@@ -100,9 +100,11 @@ impl Pass<'_> {
         }
         if keep {
             self.store(source, &fresh).await?;
-            let mut tx = self.app.db.write(self.scope()).await?;
-            store::syncs::advance(&mut tx, &self.sync.name, self.window.end).await?;
-            tx.commit().await?;
+            if self.reads_on && discovery.complete {
+                let mut tx = self.app.db.write(self.scope()).await?;
+                store::syncs::advance(&mut tx, self.sync, self.window.end).await?;
+                tx.commit().await?;
+            }
         }
         meetings.extend(
             fresh

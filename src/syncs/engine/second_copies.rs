@@ -20,7 +20,8 @@ impl Pass<'_> {
         view: &View,
         delete: bool,
         summary: &mut Summary,
-    ) -> Result<()> {
+    ) -> Result<usize> {
+        let mut deleted = 0;
         for (conference, kept, extra) in view.duplicates() {
             let ours = view
                 .effects
@@ -35,13 +36,27 @@ impl Pass<'_> {
                 ));
                 continue;
             }
+            let workspace = &self.destination.account.workspace;
+            let mut refused = None;
             for entry in extra {
-                self.destination
+                match self
+                    .destination
                     .clockify
-                    .delete_entry(&self.destination.account.workspace, &entry.id)
-                    .await?;
-                summary.duplicates_deleted += 1;
-                summary.total_in_destination = summary.total_in_destination.saturating_sub(1);
+                    .delete_entry(workspace, &entry.id)
+                    .await
+                {
+                    Ok(_) => {
+                        deleted += 1;
+                        summary.duplicates_deleted += 1;
+                    }
+                    Err(error) => refused = Some(error),
+                }
+            }
+            if let Some(error) = refused {
+                summary.notice(format!(
+                    "a second entry of {conference} could not be deleted: {error}"
+                ));
+                continue;
             }
             summary.notice(format!("a second entry of {conference} was deleted: a process had stood still while it wrote"));
             if let Some(effect) = ours {
@@ -66,6 +81,6 @@ impl Pass<'_> {
                 tx.commit().await?;
             }
         }
-        Ok(())
+        Ok(deleted)
     }
 }

@@ -36,13 +36,13 @@ impl Pass<'_> {
             self.check_stop()?;
             self.progress("comparing with what is there", 0, total)
                 .await?;
-            let view = self.look(&cases).await?;
+            let mut view = self.look(&cases).await?;
+            if look == 1 && self.second_copies(&view, true, summary).await? > 0 {
+                view = self.look(&cases).await?;
+            }
             summary.total_in_destination = view.marked(self.window);
             let outcome = self.settle_once(&view, open, total, summary).await?;
             open = outcome.open;
-            if look == 1 {
-                self.second_copies(&view, true, summary).await?;
-            }
             let Some(until) = outcome.look_at.filter(|_| !open.is_empty()) else {
                 break;
             };

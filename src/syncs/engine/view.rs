@@ -9,7 +9,7 @@ use crate::{
         effect::{Effect, State},
         entry::Desired,
         marker,
-        plan::{self, Action, Look},
+        plan::{self, Action, Look, Wish},
         store,
     },
 };
@@ -154,8 +154,12 @@ impl Pass<'_> {
             at: view.at,
             grace: self.grace(),
         };
+        let wish = Wish {
+            sync: &self.sync.name.id,
+            hash: &desired.hash(),
+        };
         plan::decide(
-            &desired.hash(),
+            wish,
             view.effects.get(conference),
             &view.found(conference),
             look,
@@ -169,12 +173,11 @@ impl Pass<'_> {
             grace: self.grace(),
         };
         matches!(effect.state, State::Sending | State::Unknown).then(|| {
-            plan::decide(
-                &effect.payload_hash,
-                Some(effect),
-                &view.found(&effect.source_key),
-                look,
-            )
+            let wish = Wish {
+                sync: &effect.sync,
+                hash: &effect.payload_hash,
+            };
+            plan::decide(wish, Some(effect), &view.found(&effect.source_key), look)
         })
     }
 }

@@ -343,7 +343,7 @@ pub async fn forget(
     entry_id: &str,
 ) -> Result<()> {
     const SQL: &str = "DELETE FROM effects WHERE tenant_id = $1 AND provider = $2 AND workspace_id = $3 AND user_id = $4 \
-         AND source_key = $5 AND entry_id = $6";
+         AND source_key = $5 AND (entry_id = $6 OR entry_id IS NULL)";
     execute!(
         tx,
         SQL,

@@ -129,10 +129,17 @@ pub async fn delete(tx: &mut Tx, name: &SyncName) -> Result<bool> {
     Ok(execute!(tx, SQL, name.tenant.as_str(), name.id.as_str())? == 1)
 }
 
-/// Says that everything before `watermark` was read; never goes back.
-pub async fn advance(tx: &mut Tx, name: &SyncName, watermark: DateTime<Utc>) -> Result<()> {
-    const SQL: &str = "UPDATE syncs SET watermark = $1 WHERE tenant_id = $2 AND sync_id = $3 \
+/// Says that everything before `watermark` was read by this very definition; never goes back.
+pub async fn advance(tx: &mut Tx, sync: &Sync, watermark: DateTime<Utc>) -> Result<()> {
+    const SQL: &str = "UPDATE syncs SET watermark = $1 WHERE tenant_id = $2 AND sync_id = $3 AND version = $4 \
          AND (watermark IS NULL OR watermark < $1)";
-    execute!(tx, SQL, watermark, name.tenant.as_str(), name.id.as_str())?;
+    execute!(
+        tx,
+        SQL,
+        watermark,
+        sync.name.tenant.as_str(),
+        sync.name.id.as_str(),
+        sync.version
+    )?;
     Ok(())
 }
