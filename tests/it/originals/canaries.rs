@@ -85,7 +85,7 @@ async fn no_secret_of_a_whole_sync_is_in_logs_errors_or_the_database(database: D
         let name = run["name"].as_str().expect("runs have names");
         said += &scene.run(&["--json", "sync", "logs", name]).await.text;
     }
-    let (mut server, url) = scene.serve_with(|command| trace(command)).await;
+    let (mut server, url) = scene.serve_with(trace).await;
     said += &scene
         .run(&["--json", "--server", &url, "sync", "run", "once"])
         .await

@@ -43,7 +43,7 @@ fn troubles() -> Vec<(&'static str, Effect)> {
 
 async fn no_outage_asks_a_person(database: Database) {
     let office = Office::open(database).await;
-    let hasty = Duration::from_millis(100);
+    let hasty = Duration::from_millis(300);
     let app = replica_with(&office.database, &office.clock, &office.config, hasty).await;
     let name = office.google().await;
     let troubles = troubles();
