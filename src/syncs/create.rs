@@ -73,6 +73,12 @@ pub(super) async fn check(app: &App, sync: &Sync) -> Result<()> {
             format!("expected at most {LONGEST_DISPLAY_NAME} characters"),
         ));
     }
+    if sync.display_name.chars().any(char::is_control) {
+        wrong.push(Violation::new(
+            "sync.display_name",
+            "expected text without control characters",
+        ));
+    }
     for (field, token, provider) in [
         ("sync.source_token", &sync.source, Provider::Google),
         (

@@ -17,6 +17,8 @@ const MOST_RULES: usize = 200;
 const MOST_CALENDARS: usize = 20;
 const MOST_TAGS: usize = 20;
 const LONGEST_TEXT: usize = 500;
+/// What names of any sort look like.
+const PLAIN_TEXT: &str = "expected text that is not blank, without control characters";
 const LONGEST_TEMPLATE: usize = 4_000;
 /// Memory that one compiled expression may take.
 const REGEX_SIZE: usize = 1 << 20;
@@ -221,6 +223,12 @@ impl Definition {
                 );
             }
         }
+        let named = [("name", &rule.name), ("calendar", &rule.calendar)];
+        for (name, text) in named.into_iter().chain([("title_contains", &rule.title_contains)]) {
+            if !text.is_empty() && (text.trim().is_empty() || text.chars().any(char::is_control)) {
+                say(&format!("{at}.{name}"), PLAIN_TEXT.to_owned());
+            }
+        }
         if rule.title_matches.len() <= LONGEST_TEXT
             && let Err(why) = compile(&rule.title_matches)
         {
@@ -269,6 +277,11 @@ impl Definition {
 }
 
 fn check_target(target: &Target, at: &str, say: &mut impl FnMut(&str, String)) {
+    for (name, text) in [("project", &target.project), ("task", &target.task)] {
+        if !text.is_empty() && (text.trim().is_empty() || text.chars().any(char::is_control)) {
+            say(&format!("{at}.{name}"), PLAIN_TEXT.to_owned());
+        }
+    }
     let length = target.project.chars().count();
     if !target.project.is_empty() && !(2..=250).contains(&length) {
         say(
@@ -289,7 +302,7 @@ fn check_target(target: &Target, at: &str, say: &mut impl FnMut(&str, String)) {
         );
     }
     for (index, tag) in target.tags.iter().enumerate().take(MOST_TAGS) {
-        if tag.is_empty() || tag.chars().count() > 100 {
+        if tag.trim().is_empty() || tag.chars().any(char::is_control) || tag.chars().count() > 100 {
             say(
                 &format!("{at}.tags[{index}]"),
                 "expected 1 to 100 characters".to_owned(),

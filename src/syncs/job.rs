@@ -105,7 +105,10 @@ async fn run(handle: &Handle, summary: &mut Summary) -> Result<()> {
     for notice in summary.notices.clone() {
         handle.log("warn", &notice).await?;
     }
-    handle.log("info", &told(summary)).await?;
+    match &outcome {
+        Ok(()) => handle.log("info", &told(summary)).await?,
+        Err(error) => handle.log("warn", &format!("stopped: {error}")).await?,
+    }
     outcome
 }
 
