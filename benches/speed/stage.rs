@@ -62,8 +62,8 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Runs the sync once from a new process, and makes sure that it did what it should: `created` new entries, all
-    /// meetings there exactly once, and no call that the providers refused.
+    /// Runs the sync once from a new process, and makes sure that it did what it should: `created` new entries, and all
+    /// meetings there exactly once.
     pub fn sync(&self, created: usize) -> anyhow::Result<Took> {
         self.simulator.calls().clear();
         let took = self.run(&["--json", "sync", "run", "s"], "")?;
@@ -75,9 +75,6 @@ impl Stage {
         );
         let entries = self.simulator.world().entries().len();
         ensure!(entries == MEETINGS, "{entries} entries are there");
-        let refused = self.simulator.calls();
-        let refused = refused.all().iter().filter(|call| call.status == Some(429));
-        ensure!(refused.count() == 0, "calls were answered with 429");
         Ok(took)
     }
 

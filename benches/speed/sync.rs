@@ -5,6 +5,7 @@ use crate::{
     process::Took,
     stage::{Budgets, Stage},
 };
+use anyhow::ensure;
 use std::collections::BTreeMap;
 use syncline::simulator::{Limit, Quotas};
 
@@ -33,18 +34,44 @@ const PEER_SECOND: Peer = Peer {
 /// One run: what it took, and the calls that it made.
 struct Sample {
     took: Took,
-    calls: BTreeMap<String, usize>,
+    calls: BTreeMap<String, Called>,
+}
+
+/// The calls to one endpoint.
+#[derive(Default)]
+struct Called {
+    count: usize,
+    /// Answered with 429.
+    refused: usize,
+    /// When the first and the last one arrived, in seconds since the program was started.
+    from: f64,
+    until: f64,
 }
 
 impl Sample {
     fn of(stage: &Stage, created: usize) -> anyhow::Result<Self> {
+        let began = stage.simulator.clock().now();
         let took = stage.sync(created)?;
-        let calls = stage.simulator.calls().counts();
+        let mut calls: BTreeMap<String, Called> = BTreeMap::new();
+        for call in stage.simulator.calls().all() {
+            let at = (call.at - began).as_seconds_f64();
+            let called = calls.entry(call.endpoint.clone()).or_insert(Called {
+                from: at,
+                ..Called::default()
+            });
+            called.count += 1;
+            called.refused += usize::from(call.status == Some(429));
+            called.until = at;
+        }
         Ok(Self { took, calls })
     }
 
-    fn calls(&self) -> f64 {
-        self.calls.values().sum::<usize>() as f64
+    fn calls(&self) -> usize {
+        self.calls.values().map(|called| called.count).sum()
+    }
+
+    fn refused(&self) -> usize {
+        self.calls.values().map(|called| called.refused).sum()
     }
 }
 
@@ -63,7 +90,13 @@ pub fn bench() -> anyhow::Result<()> {
         "s",
         Source::Recorded,
     )
-    .print()
+    .print()?;
+    let refused: usize = first.iter().chain(&second).map(Sample::refused).sum();
+    ensure!(
+        refused == 0,
+        "the providers refused {refused} calls as too many"
+    );
+    Ok(())
 }
 
 fn rounds(budgets: Budgets, rounds: usize) -> anyhow::Result<(Vec<Sample>, Vec<Sample>)> {
@@ -80,7 +113,7 @@ fn rounds(budgets: Budgets, rounds: usize) -> anyhow::Result<(Vec<Sample>, Vec<S
 
 fn lines(name: &str, samples: &[Sample], peer: &Peer) -> anyhow::Result<()> {
     let wall = median(samples.iter().map(|sample| sample.took.wall));
-    let calls = median(samples.iter().map(Sample::calls));
+    let calls = median(samples.iter().map(|sample| sample.calls() as f64));
     let memory = median(samples.iter().map(|sample| sample.took.memory));
     let recorded = Source::Recorded;
     Figure::new(name, wall, peer.wall, "s", recorded).print()?;
@@ -104,12 +137,12 @@ fn lines(name: &str, samples: &[Sample], peer: &Peer) -> anyhow::Result<()> {
 
 /// The time that the budgets alone take, were everything else free: the first `limit` calls at once, so many more with
 /// each period that has passed. Accounts do not wait for each other.
-fn floor(calls: &BTreeMap<String, usize>) -> f64 {
+fn floor(calls: &BTreeMap<String, Called>) -> f64 {
     let of = |prefix: &str| {
         calls
             .iter()
             .filter(|(endpoint, _)| endpoint.starts_with(prefix))
-            .map(|(_, count)| count)
+            .map(|(_, called)| called.count)
             .sum::<usize>()
     };
     let limits = Quotas::REAL;
@@ -132,10 +165,20 @@ fn tell(heading: &str, samples: &[Sample]) {
     eprintln!("  wall      {} s", spread(took(|took| took.wall)));
     eprintln!("  processor {} s", spread(took(|took| took.cpu)));
     eprintln!("  memory    {} MiB", spread(took(|took| took.memory)));
-    if let Some(sample) = samples.first() {
-        eprintln!("  calls     {} in the first round", sample.calls());
-        for (endpoint, count) in &sample.calls {
-            eprintln!("    {count:>4} {endpoint}");
-        }
+    for (round, sample) in samples.iter().enumerate() {
+        let (calls, refused) = (sample.calls(), sample.refused());
+        eprintln!(
+            "  round {}   {:.3} s, {calls} calls, {refused} refused",
+            round + 1,
+            sample.took.wall
+        );
+    }
+    let Some(last) = samples.last() else { return };
+    eprintln!("  calls of the last round, and when they were made:");
+    for (endpoint, called) in &last.calls {
+        let Called {
+            count, from, until, ..
+        } = called;
+        eprintln!("    {count:>4} {endpoint:<32} {from:.3} to {until:.3} s");
     }
 }
