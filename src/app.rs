@@ -22,7 +22,8 @@ pub struct App {
     pub keys: Keyring,
     /// What rooms keep in memory.
     pub memory: Memory,
-    /// Rung when this process accepted work, so that its own worker need not wait for its next look.
+    /// Rung when this process accepted work, and when its worker finished some, so that nobody here need wait for the next
+    /// look.
     pub work_arrived: Arc<Notify>,
 }
 

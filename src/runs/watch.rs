@@ -39,7 +39,11 @@ impl Watch {
                 return Ok(None);
             }
             let seen = seen.map(|run| (run.updated_at, run.fence));
-            tokio::time::sleep(POLL).await;
+            tokio::select! {
+                // A run that ends in this process need not wait for the next look.
+                () = self.app.work_arrived.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
             let run = self.read().await?;
             if seen != Some((run.updated_at, run.fence)) || run.state.is_final() {
                 self.last = Some(run.clone());

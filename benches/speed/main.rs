@@ -1,0 +1,24 @@
+//! The benchmarks that `./bench` runs: the real program in a process of its own, beside the figures of what it replaces.
+//!
+//! Standard output has one line of JSON per figure; what a person wants to know besides goes to standard error.
+
+mod figure;
+mod idle;
+mod process;
+mod stage;
+mod sync;
+
+use anyhow::bail;
+
+fn main() -> anyhow::Result<()> {
+    // Cargo adds an argument of its own, which begins with dashes.
+    let name = std::env::args()
+        .skip(1)
+        .find(|name| !name.starts_with("--"));
+    match name.as_deref() {
+        Some("sync") => sync::bench(),
+        Some("idle") => idle::bench(),
+        Some(other) => bail!("there is no benchmark named {other}"),
+        None => bail!("name a benchmark: sync or idle"),
+    }
+}
