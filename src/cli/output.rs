@@ -60,7 +60,12 @@ impl Output {
 /// Prints lines. A reader that went away, such as `head`, ends the program quietly.
 fn print(text: &str) {
     let mut out = io::stdout().lock();
-    let printed = writeln!(out, "{}", text.trim_end_matches('\n')).and_then(|()| out.flush());
+    // Titles come from whoever sends an invitation: nothing of them may steer the terminal.
+    let shown = text.trim_end_matches('\n').replace(
+        |character: char| character.is_control() && character != '\n' && character != '\t',
+        "\u{fffd}",
+    );
+    let printed = writeln!(out, "{shown}").and_then(|()| out.flush());
     if printed.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         std::process::exit(0);
     }

@@ -93,6 +93,11 @@ impl Outbound {
         self.shared.pools.of(account).take(wanted).await
     }
 
+    /// Counts a request that was made before it was known whose budget it uses.
+    pub async fn charge(&self, account: &Account) -> Result<(), CallError> {
+        self.reserve(account, 1).await?.spend().await
+    }
+
     /// Makes exactly one attempt, and uses one permit for it, unless nothing is sent because the provider is being left
     /// alone. It is over within [`Outbound::timeout`], and repeats nothing, so that a lease covers it: after
     /// [`CallError::NotSent`] the caller announces it again.

@@ -49,16 +49,22 @@ pub async fn to_google(app: &App, token: &TokenName) -> Result<GoogleAccess> {
 
 /// A Clockify key.
 pub async fn to_clockify(app: &App, token: &TokenName) -> Result<Access> {
+    let asked_before = tokens::get(app, token).await?.account_id.is_some();
     let account_id = tokens::account(app, token).await?.id;
     let budget = own_budget(app, token)
         .await?
         .unwrap_or(app.config.clockify.budget);
+    let account = Account {
+        key: format!("clockify:{account_id}"),
+        budget: budget.map(budget_of),
+    };
+    if !asked_before {
+        // Asking who it is was a request, too.
+        app.outbound.charge(&account).await?;
+    }
     Ok(Access {
         token: token.clone(),
-        account: Account {
-            key: format!("clockify:{account_id}"),
-            budget: budget.map(budget_of),
-        },
+        account,
         secret: tokens::credential(app, token, MIN_VALIDITY).await?,
     })
 }

@@ -224,7 +224,10 @@ impl Definition {
             }
         }
         let named = [("name", &rule.name), ("calendar", &rule.calendar)];
-        for (name, text) in named.into_iter().chain([("title_contains", &rule.title_contains)]) {
+        for (name, text) in named
+            .into_iter()
+            .chain([("title_contains", &rule.title_contains)])
+        {
             if !text.is_empty() && (text.trim().is_empty() || text.chars().any(char::is_control)) {
                 say(&format!("{at}.{name}"), PLAIN_TEXT.to_owned());
             }

@@ -64,6 +64,7 @@ impl Pass<'_> {
             .await?;
             self.sleep(wait.max(Duration::from_millis(20))).await?;
         }
+        self.progress("done", total - open.len(), total).await?;
         summary.unresolved = open.len() as u64;
         Ok(())
     }
