@@ -2,6 +2,7 @@
 //! holds the row's lease (worker and fence) owns it, and every write of a worker that lost it is refused.
 
 pub mod accept;
+mod backoff;
 pub mod cancel;
 pub mod handle;
 pub mod job;

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     base::{Result, RunName},
     db::Scope,
-    runs::{Ended, Failure, Handle, Job, Run, State, store},
+    runs::{Ended, Failure, Handle, Job, Run, State, backoff, store},
 };
 use chrono::TimeDelta;
 use std::{
@@ -25,10 +25,6 @@ use uuid::Uuid;
 const MOST_CRASHES: i64 = 3;
 /// Runs claimed in one transaction.
 const MOST_CLAIMED: usize = 50;
-/// First waiting time between attempts; doubled each time, with jitter.
-const RETRY_BASE: Duration = Duration::from_secs(2);
-/// Longest waiting time between attempts.
-const RETRY_MAX: Duration = Duration::from_secs(300);
 /// Request ids answer for so long.
 const REQUEST_IDS_KEPT: TimeDelta = TimeDelta::days(7);
 
@@ -326,7 +322,7 @@ impl Inner {
                 if failed_attempts >= run.max_attempts {
                     (State::Failed, now, "", None, Some(failure))
                 } else {
-                    let due = now + backoff(failed_attempts);
+                    let due = now + backoff::after(failed_attempts);
                     let due = not_before.map_or(due, |at| at.max(due));
                     (
                         State::Retrying,
@@ -393,12 +389,4 @@ impl Inner {
             stop.cancel();
         }
     }
-}
-
-/// Waiting time after the `failed`-th attempt: doubled each time, with full jitter over its second half.
-fn backoff(failed: i64) -> TimeDelta {
-    let doublings = u32::try_from(failed.clamp(1, 16) - 1).unwrap_or(0);
-    let full = RETRY_BASE.saturating_mul(1 << doublings).min(RETRY_MAX);
-    let factor: f64 = rand::random_range(0.5..=1.0);
-    TimeDelta::from_std(full.mul_f64(factor)).unwrap_or(TimeDelta::seconds(2))
 }
