@@ -5,6 +5,7 @@ pub mod accept;
 mod backoff;
 pub mod cancel;
 pub mod handle;
+mod housekeeping;
 pub mod job;
 pub mod retry;
 pub mod rpc;

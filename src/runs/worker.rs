@@ -3,14 +3,16 @@
 
 use crate::{
     app::App,
-    base::{Result, RunName},
+    base::{Error, Result, RunName},
     db::Scope,
-    runs::{Ended, Failure, Handle, Job, Run, State, backoff, store},
+    runs::{Ended, Failure, Handle, Job, Run, State, backoff, housekeeping, store},
 };
-use chrono::TimeDelta;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -25,8 +27,6 @@ use uuid::Uuid;
 const MOST_CRASHES: i64 = 3;
 /// Runs claimed in one transaction.
 const MOST_CLAIMED: usize = 50;
-/// Request ids answer for so long.
-const REQUEST_IDS_KEPT: TimeDelta = TimeDelta::days(7);
 
 /// A running worker. Dropping it does not stop it: call [`Worker::shut_down`].
 pub struct Worker {
@@ -54,6 +54,8 @@ struct Inner {
     /// Claim this run or nothing: for a command line that runs one sync.
     only: Option<RunName>,
     running: Mutex<HashMap<Uuid, CancellationToken>>,
+    /// Heartbeats so far.
+    beats: AtomicU64,
     /// Held while runs go from the table into `running`.
     claiming: tokio::sync::Mutex<()>,
     slots: Arc<Semaphore>,
@@ -72,6 +74,7 @@ impl Worker {
             jobs,
             only,
             running: Mutex::default(),
+            beats: AtomicU64::new(0),
             claiming: tokio::sync::Mutex::default(),
             slots: Arc::new(Semaphore::new(app.config.runs.concurrency)),
             tasks: tasks.clone(),
@@ -135,14 +138,15 @@ impl Inner {
 
     /// A heartbeat that hangs is one that failed.
     async fn beat_in_time(&self) -> Result<()> {
+        let late = |_| {
+            Err(Error::unavailable(
+                "DATABASE_BUSY",
+                "the heartbeat came too late",
+            ))
+        };
         tokio::time::timeout(self.app.config.runs.dead_after, self.beat())
             .await
-            .unwrap_or_else(|_| {
-                Err(crate::base::Error::unavailable(
-                    "DATABASE_BUSY",
-                    "the heartbeat could not be stored in time",
-                ))
-            })
+            .unwrap_or_else(late)
     }
 
     /// Says that this process lives, and takes over from those that do not.
@@ -161,7 +165,8 @@ impl Inner {
         store::beat(&mut tx, self.id, &self.label, now).await?;
         let dead_before = now - self.app.config.runs.dead_after;
         let taken = store::take_from_dead(&mut tx, dead_before, MOST_CRASHES, now).await?;
-        store::forget_requests(&mut tx, now - REQUEST_IDS_KEPT).await?;
+        let beat = self.beats.fetch_add(1, Ordering::Relaxed);
+        housekeeping::tidy(&mut tx, self.app.config.runs.retention, beat, now).await?;
         // A claim, or an outcome, whose commit got no answer: nobody here works on those runs.
         for lost in store::owned(&mut tx, self.id).await? {
             if !running.contains(&lost.1) {
@@ -215,7 +220,7 @@ impl Inner {
             return Ok(false);
         }
         let kinds: Vec<_> = self.jobs.iter().map(|job| job.kind()).collect();
-        let kinds = serde_json::to_string(&kinds).map_err(crate::base::Error::internal)?;
+        let kinds = serde_json::to_string(&kinds).map_err(Error::internal)?;
         let only = self.only.as_ref().map(|name| name.id);
         let limit = i64::try_from(slots.len()).unwrap_or(1);
         let now = self.app.db.now();

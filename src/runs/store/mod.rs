@@ -160,6 +160,11 @@ pub async fn list(
     )?)
 }
 
+/// Forgets runs, with their log lines, that finished before `before`.
+pub async fn forget_runs(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64> {
+    execute!(tx, "DELETE FROM runs WHERE finished_at < $1", before)
+}
+
 /// Whether a run of the sync is not finished.
 pub async fn any_open(tx: &mut Tx, sync: &SyncName) -> Result<bool> {
     const SQL: &str = "SELECT count(*) FROM runs WHERE tenant_id = $1 AND subject = $2 \

@@ -98,7 +98,31 @@ async fn a_worker_that_is_told_to_stop_hands_its_run_to_the_next_one(database: D
     desk.assert_each_once(240);
 }
 
+async fn finished_runs_are_forgotten_after_their_retention(database: Database) {
+    let desk = Desk::empty(database).await;
+    let sync = desk.sync("s", Definition::default()).await;
+    let (run, _) = desk.run(&sync).await;
+    let mut config = desk.config.clone();
+    config.runs.retention = std::time::Duration::from_millis(1);
+    let other = replica(&desk.database, &config).await;
+    let worker = Worker::start(other, vec![Arc::new(SyncJob)], None)
+        .await
+        .unwrap();
+    let mut tx = desk
+        .app
+        .db
+        .read(syncline::db::Scope::Tenant(run.name.tenant.clone()))
+        .await
+        .unwrap();
+    let found = syncline::runs::store::get(&mut tx, &run.name)
+        .await
+        .unwrap();
+    assert!(found.is_none(), "{found:?}");
+    worker.shut_down(config.runs.grace).await;
+}
+
 kit::each_engine!(
+    finished_runs_are_forgotten_after_their_retention,
     two_syncs_on_one_account_in_two_workers_write_each_entry_once,
     two_runs_of_one_sync_at_once_write_each_entry_once,
     a_worker_that_is_told_to_stop_hands_its_run_to_the_next_one,
