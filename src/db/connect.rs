@@ -87,11 +87,12 @@ fn sqlite_options(file: &Path, options: &Options) -> SqliteConnectOptions {
 }
 
 /// A caller may go away, or the role be refused, between `BEGIN` and the moment where sqlx counts the transaction as
-/// begun; sqlx 0.9 then does not roll it back. Such a connection still has the role of its transaction, or fails here.
+/// begun; sqlx 0.9 then does not roll it back. Such a connection still has the role of its transaction, or fails here, as
+/// does one that is broken: both are closed in silence, because what matters is whether a new one can be made.
 async fn is_outside_transactions(connection: &mut PgConnection) -> sqlx::Result<bool> {
     const SQL: &str = "SELECT current_setting('role') = 'none'";
-    let row = sqlx::raw_sql(SQL).fetch_one(connection).await?;
-    row.try_get(0)
+    let row = sqlx::raw_sql(SQL).fetch_one(connection).await;
+    Ok(row.is_ok_and(|row| row.try_get(0).unwrap_or(false)))
 }
 
 /// The pool repeats a refused connection until its time is up, and then only says that.
