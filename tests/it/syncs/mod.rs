@@ -3,6 +3,7 @@
 mod entries;
 mod faults;
 mod meetings;
+mod refusals;
 mod rules;
 mod together;
 mod wishes;
