@@ -5,6 +5,7 @@ mod entries;
 mod events;
 mod faults;
 mod meetings;
+mod refusals;
 mod results;
 mod rules;
 mod together;
