@@ -1,5 +1,6 @@
 //! Syncs: attendance in, time entries out, each exactly once.
 
+mod destination;
 mod entries;
 mod faults;
 mod meetings;
