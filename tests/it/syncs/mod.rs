@@ -1,6 +1,7 @@
 //! Syncs: attendance in, time entries out, each exactly once.
 
 mod claims;
+mod destination;
 mod entries;
 mod events;
 mod faults;
