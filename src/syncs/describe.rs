@@ -341,7 +341,7 @@ mod tests {
     #[test]
     fn the_variables_that_errors_name_are_those_there_are() {
         let mut there: Vec<_> = Sample::full().variables().into_iter().collect();
-        there.sort_by_key(|(name, _)| VARIABLES.iter().position(|known| known == name));
+        there.sort_by_key(|(name, _)| VARIABLES.iter().position(|known| *known == name.as_str()));
         let there: Vec<_> = there.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(there, VARIABLES);
     }
