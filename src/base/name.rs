@@ -110,7 +110,7 @@ trait LastPart: FromStr {
 }
 
 impl LastPart for ResourceId {
-    const LOOKS: &'static str = "lower-case letters, digits and hyphens, starting with a letter";
+    const LOOKS: &'static str = "lower-case letters, digits and hyphens";
 }
 
 impl LastPart for Uuid {
@@ -151,7 +151,7 @@ macro_rules! names {
                     .ok_or_else(|| wrong(String::new()))?;
                 let id = id
                     .parse()
-                    .map_err(|_| wrong(format!(" with {} at its end", <$id as LastPart>::LOOKS)))?;
+                    .map_err(|_| wrong(format!(", its last part {}", <$id as LastPart>::LOOKS)))?;
                 Ok(Self { tenant, id })
             }
 
