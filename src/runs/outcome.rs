@@ -159,7 +159,11 @@ mod tests {
             let ended = Ended::Retry(full.clone(), None, None);
             let run = run(attempt, 0);
             let release = of(&run, &ended, false, DateTime::UNIX_EPOCH);
-            (release.state, release.due_at, release.wait_reason.to_owned())
+            (
+                release.state,
+                release.due_at,
+                release.wait_reason.to_owned(),
+            )
         };
         for attempt in [1, 3] {
             let (state, due_at, why) = release(attempt);
