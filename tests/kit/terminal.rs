@@ -11,6 +11,8 @@ const TERMINAL: &str = r#"
 import fcntl, os, pty, signal, struct, sys, termios
 child, screen = pty.fork()
 if child == 0:
+    # Whoever started us in the background made us ignore it, and a shell cannot trap what it was told to ignore.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 50, int(sys.argv[1]), 0, 0))
     os.execv(sys.argv[2], sys.argv[2:])
 signal.signal(signal.SIGINT, lambda *_: os.write(screen, b"\x03"))
