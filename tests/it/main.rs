@@ -6,6 +6,7 @@ mod kit;
 
 mod cli;
 mod connectors;
+mod deployment;
 mod errors_page;
 mod layering;
 mod originals;
