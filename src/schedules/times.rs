@@ -128,6 +128,43 @@ impl Timetable {
         Some(last)
     }
 
+    /// The times in `[from, to)`, oldest first, at most `most`.
+    pub fn within(
+        &self,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        most: usize,
+    ) -> Vec<DateTime<Utc>> {
+        let mut times = Vec::new();
+        let mut after = whole_second_from(from) - TimeDelta::seconds(1);
+        while times.len() < most
+            && let Some(next) = self.next(after).filter(|next| next.at < to)
+        {
+            after = next.at;
+            times.push(after);
+        }
+        times
+    }
+
+    /// The newest `most` times after `after` and not after `until`, oldest first.
+    pub fn latest(
+        &self,
+        after: DateTime<Utc>,
+        until: DateTime<Utc>,
+        most: usize,
+    ) -> Vec<DateTime<Utc>> {
+        let second = TimeDelta::seconds(1);
+        let mut back = TimeDelta::minutes(1);
+        loop {
+            let from = after.max(until - back);
+            let mut times = self.within(from + second, until + second, usize::MAX);
+            if times.len() >= most || from == after {
+                return times.split_off(times.len().saturating_sub(most));
+            }
+            back = back * 4;
+        }
+    }
+
     /// When a time of the schedule `key` is due: put off by a part of the jitter that is the same on every machine, and
     /// never up to the next time.
     pub fn due(&self, key: &str, at: DateTime<Utc>) -> DateTime<Utc> {
