@@ -5,7 +5,10 @@ use crate::{
     app::App,
     base::{Result, RunName, TenantId},
     db::Tx,
-    runs::{self, store::NewRun},
+    runs::{
+        self,
+        store::{NewRun, Open},
+    },
     schedules::{
         catch_up::plan,
         schedule::{Key, Occurrence, Outcome, Pause, PausedBy, Schedule},
@@ -16,11 +19,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use std::collections::HashMap;
 use uuid::Uuid;
-
-/// Runs that are not finished, by tenant and subject.
-pub type Open = HashMap<(TenantId, String), Vec<RunName>>;
 
 /// What is to be written.
 #[derive(Debug)]
@@ -58,7 +57,7 @@ impl Book {
     ) -> Result<Self> {
         let subjects: Vec<_> = schedules
             .iter()
-            .map(|schedule| (schedule.key.tenant.clone(), schedule.key.subject.as_str()))
+            .map(|schedule| (&schedule.key.tenant, schedule.key.kind.as_str(), schedule.key.subject.as_str()))
             .collect();
         let open = runs::store::open_of(tx, &subjects).await?;
         Ok(Self::new(app, open, now))
@@ -113,7 +112,7 @@ impl Book {
 
     /// Keeps one time as the overlap policy says.
     fn keep(&mut self, schedule: &mut Schedule, at: DateTime<Utc>) {
-        let place = (schedule.key.tenant.clone(), schedule.key.subject.clone());
+        let place = place(&schedule.key);
         let open = self.open.entry(place).or_default();
         let in_the_way = open.first().map(|run| format!("{run} was not finished"));
         match (schedule.spec.overlap, in_the_way) {
@@ -168,8 +167,7 @@ impl Book {
             arguments,
             max_attempts: self.max_attempts,
         });
-        let place = (key.tenant.clone(), key.subject.clone());
-        self.open.entry(place).or_default().push(name.clone());
+        self.open.entry(place(key)).or_default().push(name.clone());
         name
     }
 
@@ -233,4 +231,9 @@ impl Book {
         store::insert_occurrences(tx, &self.occurrences).await?;
         store::save(tx, schedules).await
     }
+}
+
+/// What open runs are kept under.
+fn place(key: &Key) -> (TenantId, String, String) {
+    (key.tenant.clone(), key.kind.clone(), key.subject.clone())
 }

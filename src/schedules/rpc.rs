@@ -1,7 +1,7 @@
 //! Schedules as clients see them. The calls themselves belong to the services of the rooms above.
 
 use crate::{
-    api::v1,
+    api::{Timestamp, v1},
     base::{Result, Violation, error::all_valid},
     schedules::{
         Schedule, Spec, check,
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, Datelike as _, Utc};
-use pbjson_types::{Duration, Timestamp};
+use pbjson_types::Duration;
 
 /// Reads a schedule; `field` is its path in the request.
 ///

@@ -70,24 +70,24 @@ pub async fn insert_all(tx: &mut Tx, runs: &[NewRun], now: DateTime<Utc>) -> Res
     Ok(())
 }
 
-/// The runs that are not finished, of each of these subjects, oldest first. Subjects without one are not in the answer.
-pub async fn open_of(
-    tx: &mut Tx,
-    subjects: &[(TenantId, &str)],
-) -> Result<HashMap<(TenantId, String), Vec<RunName>>> {
-    const SQL: &str = "SELECT r.tenant_id, r.subject, r.run_id FROM json_each($1) AS s \
+/// Runs that are not finished, by tenant, kind and subject; oldest first.
+pub type Open = HashMap<(TenantId, String, String), Vec<RunName>>;
+
+/// The runs that are not finished, of each of these. What has none is not in the answer.
+pub async fn open_of(tx: &mut Tx, subjects: &[(&TenantId, &str, &str)]) -> Result<Open> {
+    const SQL: &str = "SELECT r.tenant_id, r.kind, r.subject, r.run_id FROM json_each($1) AS s \
          JOIN runs r ON r.tenant_id = s.value ->> 'tenant' AND r.subject = s.value ->> 'subject' \
-         AND r.state IN ('queued', 'running', 'retrying', 'waiting') ORDER BY r.run_id";
+         AND r.kind = s.value ->> 'kind' AND r.state IN ('queued', 'running', 'retrying', 'waiting') ORDER BY r.run_id";
     let list: Vec<_> = subjects
         .iter()
-        .map(|(tenant, subject)| json!({"tenant": tenant, "subject": subject}))
+        .map(|(tenant, kind, subject)| json!({"tenant": tenant, "kind": kind, "subject": subject}))
         .collect();
     let list = Value::from(list).to_string();
-    let mut open: HashMap<_, Vec<_>> = HashMap::new();
-    for (tenant, subject, id) in fetch_all!(tx, (String, String, Uuid), SQL, list)? {
+    let mut open = Open::new();
+    for (tenant, kind, subject, id) in fetch_all!(tx, (String, String, String, Uuid), SQL, list)? {
         let tenant = ResourceId::parse("tenant_id", &tenant)?;
         let name = RunName::new(tenant.clone(), id);
-        open.entry((tenant, subject)).or_default().push(name);
+        open.entry((tenant, kind, subject)).or_default().push(name);
     }
     Ok(open)
 }

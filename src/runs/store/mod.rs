@@ -5,7 +5,7 @@ mod logs;
 mod requests;
 mod workers;
 
-pub use bulk::{NewRun, insert_all, open_of};
+pub use bulk::{NewRun, Open, insert_all, open_of};
 pub use logs::{log, logs};
 pub use requests::{forget_requests, remember_request};
 pub use workers::{

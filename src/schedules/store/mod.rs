@@ -180,7 +180,7 @@ pub async fn ready(tx: &mut Tx, limit: i64) -> Result<Vec<Schedule>> {
         "SELECT ",
         columns!(),
         " FROM schedules s WHERE s.buffered_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs r ",
-        "WHERE r.tenant_id = s.tenant_id AND r.subject = s.subject ",
+        "WHERE r.tenant_id = s.tenant_id AND r.kind = s.kind AND r.subject = s.subject ",
         "AND r.state IN ('queued', 'running', 'retrying', 'waiting')) ORDER BY s.buffered_at LIMIT $1"
     );
     schedules(fetch_all!(tx, Row, sql, limit)?)

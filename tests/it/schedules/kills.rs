@@ -81,6 +81,9 @@ async fn replicas_killed_at_random_lose_and_double_no_time(database: Database) {
         let victim = rand::rng().random_range(0..replicas.len());
         replicas[victim].kill();
         replicas[victim] = start(&database);
+        replicas[victim]
+            .line("ticking", Duration::from_secs(60))
+            .await;
     }
     // Those that are left catch up by themselves.
     let stop = app.db.now();
