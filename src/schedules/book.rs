@@ -57,7 +57,13 @@ impl Book {
     ) -> Result<Self> {
         let subjects: Vec<_> = schedules
             .iter()
-            .map(|schedule| (&schedule.key.tenant, schedule.key.kind.as_str(), schedule.key.subject.as_str()))
+            .map(|schedule| {
+                (
+                    &schedule.key.tenant,
+                    schedule.key.kind.as_str(),
+                    schedule.key.subject.as_str(),
+                )
+            })
             .collect();
         let open = runs::store::open_of(tx, &subjects).await?;
         Ok(Self::new(app, open, now))

@@ -9,6 +9,7 @@ mod meetings;
 mod refusals;
 mod results;
 mod rules;
+mod schedules;
 mod together;
 mod wishes;
 
