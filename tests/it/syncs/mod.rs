@@ -132,6 +132,7 @@ impl Desk {
             source: token("google"),
             destination: token("clockify"),
             definition,
+            schedule: None,
             validate_only: false,
         };
         create::create(&self.app, create).await.unwrap();
