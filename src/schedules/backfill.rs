@@ -56,7 +56,15 @@ pub async fn backfill(
     };
     let mut before = Vec::new();
     if let Some(table) = schedule.timetable() {
-        for at in table.within(from, to.min(schedule.created_at), MOST + 1) {
+        let known = |at| {
+            stretches
+                .iter()
+                .any(|stretch| stretch.first <= at && at <= stretch.last)
+        };
+        // Each of those that were made up for is a row of its own.
+        let most = MOST + 1 + stretches.len();
+        let before_it_was_made = table.within(from, to.min(schedule.created_at), most);
+        for at in before_it_was_made.into_iter().filter(|at| !known(*at)) {
             before.push(filled(&schedule, schedule.version, at, fill(at)?, now));
         }
     }
@@ -100,7 +108,6 @@ pub async fn backfill(
     }
     store::insert_occurrences(tx, &before).await?;
     book.write(tx, &[schedule]).await?;
-    app.work_arrived.notify_waiters();
     Ok(Some(runs))
 }
 

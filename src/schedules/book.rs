@@ -21,6 +21,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
+/// Why a schedule is paused whose spec was written by a newer version.
+pub const NOT_UNDERSTOOD: &str = "this version does not understand the schedule: set it again";
+
 /// What is to be written.
 #[derive(Debug)]
 pub struct Book {
@@ -75,11 +78,7 @@ impl Book {
             return;
         };
         let Some(table) = schedule.timetable() else {
-            self.pause(
-                schedule,
-                PausedBy::Fault,
-                "this version does not understand the schedule: set it again",
-            );
+            self.pause(schedule, PausedBy::Fault, NOT_UNDERSTOOD);
             return;
         };
         let plan = plan(

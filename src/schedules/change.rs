@@ -7,7 +7,7 @@ use crate::{
     db::Tx,
     schedules::{
         Spec,
-        book::Book,
+        book::{Book, NOT_UNDERSTOOD},
         schedule::{Key, Outcome, PausedBy, Schedule},
         store,
     },
@@ -31,6 +31,8 @@ pub async fn put(
         Some(known) if known.spec == spec && known.arguments == arguments => return Ok(known),
         Some(mut known) => {
             settle(app, tx, &mut known).await?;
+            // What was not understood is gone.
+            known.pause = known.pause.filter(|pause| pause.by != PausedBy::Fault);
             Schedule {
                 arguments,
                 spec,
@@ -84,27 +86,32 @@ pub async fn pause(app: &App, tx: &mut Tx, key: &Key, note: &str) -> Result<Opti
         store::resolve(tx, key, at, Outcome::Paused, None, now).await?;
         store::save(tx, std::slice::from_ref(&schedule)).await?;
     }
-    app.work_arrived.notify_waiters();
     Ok(Some(schedule))
 }
 
-/// Lets a schedule fire again, from now on; one that is not paused stays as it is.
+/// Lets a schedule fire again, from now on; one that is not paused, or not understood, stays as it is.
 pub async fn resume(app: &App, tx: &mut Tx, key: &Key) -> Result<Option<Schedule>> {
     let Some(mut schedule) = store::lock(tx, key).await? else {
         return Ok(None);
     };
-    if schedule.pause.is_some() {
-        settle(app, tx, &mut schedule).await?;
-        schedule.pause = None;
-        if let Some(table) = schedule.timetable() {
+    let table = schedule.timetable();
+    match (&mut schedule.pause, table) {
+        (None, _) => return Ok(Some(schedule)),
+        (Some(_), Some(table)) => {
+            settle(app, tx, &mut schedule).await?;
+            schedule.pause = None;
             schedule.go_on(&table, app.db.now());
         }
-        store::save(tx, std::slice::from_ref(&schedule)).await?;
+        (Some(pause), None) => {
+            pause.by = PausedBy::Fault;
+            pause.note = NOT_UNDERSTOOD.to_owned();
+        }
     }
+    store::save(tx, std::slice::from_ref(&schedule)).await?;
     Ok(Some(schedule))
 }
 
-/// Gives every time up to now its outcome.
+/// Gives every time up to now its outcome. Runs may be accepted: once that is committed, ring for the workers.
 pub(super) async fn settle(app: &App, tx: &mut Tx, schedule: &mut Schedule) -> Result<()> {
     let now = app.db.now();
     let mut book = Book::open(app, tx, std::slice::from_ref(schedule), now).await?;
@@ -126,6 +133,5 @@ pub(super) async fn settle(app: &App, tx: &mut Tx, schedule: &mut Schedule) -> R
     }
     schedule.go_on(&table, now);
     book.write(tx, std::slice::from_ref(schedule)).await?;
-    app.work_arrived.notify_waiters();
     Ok(())
 }

@@ -50,6 +50,7 @@ pub async fn pause(app: &App, sync: &SyncName, note: &str) -> Result<Schedule> {
     let paused = change::pause(app, &mut tx, &key(sync), note).await?;
     let paused = paused.ok_or_else(none)?;
     tx.commit().await?;
+    app.work_arrived.notify_waiters();
     Ok(paused)
 }
 
@@ -111,6 +112,7 @@ pub async fn backfill(
         }
     }
     tx.commit().await?;
+    app.work_arrived.notify_waiters();
     Ok(filled)
 }
 

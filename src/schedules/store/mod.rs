@@ -154,7 +154,7 @@ pub async fn of_subjects(
 /// Whether anything is to be done now: a time is due, a buffered one may run, or a run ended that is watched.
 pub async fn anything_to_do(tx: &mut Tx, now: DateTime<Utc>) -> Result<bool> {
     const SQL: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM schedules WHERE next_at <= $1) \
-         OR EXISTS (SELECT 1 FROM schedules WHERE buffered_at IS NOT NULL) \
+         OR EXISTS (SELECT 1 FROM schedules WHERE buffered_at IS NOT NULL AND paused_at IS NULL) \
          OR EXISTS (SELECT 1 FROM schedules WHERE watched_run IS NOT NULL) THEN 1 ELSE 0 END";
     let (any,): (i32,) = fetch_one!(tx, (i32,), SQL, now)?;
     Ok(any == 1)
@@ -172,14 +172,14 @@ pub async fn due(tx: &mut Tx, now: DateTime<Utc>, limit: i64) -> Result<Vec<Sche
     schedules(fetch_all!(tx, Row, sql, now, limit)?)
 }
 
-/// The schedules whose buffered time may run, because no run of their subject is open.
+/// The schedules whose buffered time may run, because they are not paused and no run of their subject is open.
 pub async fn ready(tx: &mut Tx, limit: i64) -> Result<Vec<Schedule>> {
     let sql = locking!(
         tx,
         " FOR UPDATE OF s SKIP LOCKED",
         "SELECT ",
         columns!(),
-        " FROM schedules s WHERE s.buffered_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM runs r ",
+        " FROM schedules s WHERE s.buffered_at IS NOT NULL AND s.paused_at IS NULL AND NOT EXISTS (SELECT 1 FROM runs r ",
         "WHERE r.tenant_id = s.tenant_id AND r.kind = s.kind AND r.subject = s.subject ",
         "AND r.state IN ('queued', 'running', 'retrying', 'waiting')) ORDER BY s.buffered_at LIMIT $1"
     );

@@ -5,6 +5,7 @@ use sqlx::{Connection as _, Executor as _};
 use syncline::schedules::{
     identity::{self, Standing},
     schedule::PausedBy,
+    spec::Overlap,
 };
 
 /// The same data at another place, as a restored backup is.
@@ -62,6 +63,26 @@ async fn a_copy_fires_nothing_until_it_is_confirmed_and_accounts_for_the_times_m
         identity::check(&office.app).await.unwrap(),
         Standing::Itself
     );
+}
+
+async fn a_buffered_time_of_a_copy_waits_for_the_confirmation(database: Database) {
+    let office = Office::new(database).await;
+    office
+        .put(Spec {
+            overlap: Overlap::BufferOne,
+            ..hourly()
+        })
+        .await;
+    identity::check(&office.app).await.unwrap();
+    office.tick_at("10:00:00").await;
+    office.tick_at("11:00:00").await;
+    let office = copy(office).await;
+    identity::check(&office.app).await.unwrap();
+    office.end_runs("succeeded").await;
+    assert_eq!(office.tick_at("11:00:10").await.runs, 0);
+    identity::confirm(&office.app).await.unwrap();
+    assert_eq!(office.tick_at("11:00:20").await.runs, 1);
+    assert_eq!(office.outcomes().await, ["10:00:00 ran", "11:00:00 ran"]);
 }
 
 async fn confirming_a_copy_leaves_what_people_paused(database: Database) {
@@ -156,6 +177,7 @@ async fn opened(options: syncline::db::Options) -> Standing {
 
 kit::each_engine!(
     a_copy_fires_nothing_until_it_is_confirmed_and_accounts_for_the_times_meanwhile,
+    a_buffered_time_of_a_copy_waits_for_the_confirmation,
     confirming_a_copy_leaves_what_people_paused,
     another_instance_name_is_another_instance,
 );

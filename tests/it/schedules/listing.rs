@@ -110,6 +110,11 @@ async fn a_backfill_reaches_back_before_the_schedule_was_made(database: Database
         office.outcomes().await[..3],
         ["08:40:00 ran", "08:50:00 ran", "09:10:00 missed"]
     );
+    // Again, and further: only what is new.
+    assert_eq!(
+        backfilled(&office, "08:30:00", "09:10:00").await.unwrap(),
+        ["08:30"]
+    );
 }
 
 async fn a_backfill_of_too_many_times_is_refused_as_a_whole(database: Database) {

@@ -11,6 +11,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    str::FromStr as _,
 };
 use syncline::schedules::{
     Spec,
@@ -80,6 +81,9 @@ const FEW_ZONES: [&str; 14] = [
     "Europe/Dublin",
 ];
 
+/// A name in the data that is no zone: what a machine shows whose time zone was never set.
+const NO_ZONE: &str = "Factory";
+
 #[derive(Deserialize)]
 struct Said {
     zone: String,
@@ -115,6 +119,10 @@ fn times_around_every_change_of_a_clock_are_those_of_an_independent_oracle() {
     let said = ask(&zones, (from, to), &specs, false);
     let (mut compared, mut windows, mut zones, mut differences) = (0, 0, 0, Vec::new());
     for zone in said {
+        if zone.zone == NO_ZONE {
+            assert!(chrono_tz::Tz::from_str(NO_ZONE).is_err());
+            continue;
+        }
         windows += zone.windows.len();
         zones += 1;
         for (spec, theirs) in specs.iter().zip(&zone.specs) {

@@ -259,6 +259,9 @@ async fn a_spec_of_a_newer_version_pauses_its_schedule_and_no_other(database: Da
         .await;
     office.tick_at("10:00:00").await;
     assert_eq!(office.schedule().await.pause.unwrap().by, PausedBy::Fault);
+    // Nothing helps but setting it again.
+    assert!(office.resume().await.pause.is_some());
+    assert_eq!(office.put(every(1_800)).await.next_at, Some(at("10:30:00")));
 }
 
 kit::each_engine!(
