@@ -6,6 +6,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 const FILES: &[&str] = &[
     "proto/syncline/v1/token.proto",
     "proto/syncline/v1/run.proto",
+    "proto/syncline/v1/schedule.proto",
     "proto/syncline/v1/sync.proto",
 ];
 

@@ -3,7 +3,7 @@
 //! Imports point down only: `main → cli → serve → startup → rooms → app → ground floor`.
 //!
 //! * opening it all as the settings say: [`startup`]
-//! * the rooms, each above those to its right: [`syncs`] → [`runs`] → [`tokens`]
+//! * the rooms, each above those to its right: [`syncs`] → [`schedules`] → [`runs`] → [`tokens`]
 //! * what every room may use, built once: [`app`]; the settings: [`config`]; logs and traces: [`telemetry`]
 //! * the ground floor: [`connectors`], [`simulator`], [`vault`], [`outbound`], [`api`], [`db`], [`base`]
 
@@ -16,6 +16,7 @@ pub mod connectors;
 pub mod db;
 pub mod outbound;
 pub mod runs;
+pub mod schedules;
 pub mod serve;
 pub mod simulator;
 pub mod startup;

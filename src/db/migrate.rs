@@ -34,6 +34,12 @@ const SOURCES: &[Source] = &[
         portable: include_str!("../../migrations/0002_engine.sql"),
         postgres: include_str!("../../migrations/0002_engine.postgres.sql"),
     },
+    Source {
+        version: 4,
+        description: "schedules",
+        portable: include_str!("../../migrations/0004_schedules.sql"),
+        postgres: include_str!("../../migrations/0004_schedules.postgres.sql"),
+    },
 ];
 
 /// How a database stands to this version.

@@ -3,17 +3,25 @@
 use crate::{
     app::App,
     base::{Error, Result, RunName},
-    db::Scope,
+    db::{Scope, Tx},
     runs::{Run, State, store},
 };
+use chrono::{DateTime, Utc};
+
+/// Cancels a run that no worker has, or asks its worker to stop it, in the caller's transaction; `false` when there is
+/// nothing to stop.
+pub async fn request(tx: &mut Tx, name: &RunName, now: DateTime<Utc>) -> Result<bool> {
+    const UNTAKEN: [State; 3] = [State::Queued, State::Retrying, State::Waiting];
+    Ok(
+        store::transition(tx, name, &UNTAKEN, State::Cancelled, now).await?
+            || store::request_cancel(tx, name, now).await?,
+    )
+}
 
 /// Cancels a run that no worker has at once; asks the worker of a running one to stop. A finished run is refused.
 pub async fn cancel(app: &App, name: &RunName) -> Result<Run> {
-    const UNTAKEN: [State; 3] = [State::Queued, State::Retrying, State::Waiting];
-    let now = app.db.now();
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
-    let stopped = store::transition(&mut tx, name, &UNTAKEN, State::Cancelled, now).await?
-        || store::request_cancel(&mut tx, name, now).await?;
+    let stopped = request(&mut tx, name, app.db.now()).await?;
     let run = store::get(&mut tx, name)
         .await?
         .ok_or_else(|| name.not_found())?;

@@ -6,7 +6,8 @@ use crate::{
         Error, Result, SyncName, TenantId, TokenName, Violation, error::all_valid, name::shown,
     },
     db::Scope,
-    syncs::{Sync, definition::Definition, store},
+    schedules::Spec,
+    syncs::{Sync, definition::Definition, schedule, store},
     tokens::{self, Provider},
 };
 
@@ -26,6 +27,8 @@ pub struct Create {
     pub destination: TokenName,
     /// What is done.
     pub definition: Definition,
+    /// When it runs by itself; checked.
+    pub schedule: Option<Spec>,
     /// Check everything, store nothing.
     pub validate_only: bool,
 }
@@ -62,6 +65,7 @@ pub async fn create(app: &App, create: Create) -> Result<Sync> {
     if !store::syncs::insert(&mut tx, &sync).await? {
         return Err(exists());
     }
+    schedule::set(app, &mut tx, &sync.name, create.schedule).await?;
     tx.commit().await?;
     Ok(sync)
 }

@@ -4,8 +4,8 @@ use crate::{
     app::App,
     base::{Error, Result, SyncName},
     db::Scope,
-    runs,
-    syncs::store,
+    runs, schedules,
+    syncs::{schedule, store},
 };
 
 /// Forgets a sync, unless a run of it is not finished.
@@ -25,6 +25,7 @@ pub async fn delete(app: &App, name: &SyncName, etag: &str) -> Result<()> {
             "a run of the sync is not finished: cancel it first",
         ));
     }
+    schedules::change::remove(&mut tx, &schedule::key(name)).await?;
     store::syncs::delete(&mut tx, name).await?;
     tx.commit().await
 }

@@ -19,6 +19,7 @@ pub mod preview;
 pub mod reconcile;
 pub mod rpc;
 pub mod rules;
+pub mod schedule;
 pub mod source;
 pub mod store;
 pub mod summary;

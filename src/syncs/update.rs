@@ -4,7 +4,8 @@ use crate::{
     app::App,
     base::{Error, Result, SyncName, TokenName},
     db::Scope,
-    syncs::{Sync, create::check, definition::Definition, store},
+    schedules::Spec,
+    syncs::{Sync, create::check, definition::Definition, schedule, store},
 };
 
 /// What is to change; `None` stays as it is.
@@ -20,6 +21,8 @@ pub struct Update {
     pub destination: Option<TokenName>,
     /// What is done.
     pub definition: Option<Definition>,
+    /// When it runs by itself, checked; `Some(None)` removes the schedule.
+    pub schedule: Option<Option<Spec>>,
     /// The etag the change is based on; empty for whatever is there.
     pub etag: String,
     /// Check everything, store nothing.
@@ -74,6 +77,9 @@ pub async fn update(app: &App, update: Update) -> Result<Sync> {
         .await?;
     if !store::syncs::update(&mut tx, &sync).await? {
         return Err(changed());
+    }
+    if let Some(spec) = update.schedule {
+        schedule::set(app, &mut tx, &sync.name, spec).await?;
     }
     tx.commit().await?;
     Ok(sync)

@@ -12,6 +12,7 @@ mod layering;
 mod originals;
 mod outbound;
 mod readme;
+mod schedules;
 mod secrets_scan;
 mod serve;
 mod simulator;

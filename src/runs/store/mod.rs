@@ -1,9 +1,11 @@
 //! The SQL of runs; of their log lines, workers and request ids in the files beside.
 
+mod bulk;
 mod logs;
 mod requests;
 mod workers;
 
+pub use bulk::{NewRun, Open, insert_all, open_of};
 pub use logs::{log, logs};
 pub use requests::{forget_requests, remember_request};
 pub use workers::{

@@ -4,6 +4,7 @@ use super::{
     Syncs,
     definition::{read_definition, read_token},
     read::{collect, read_days},
+    schedules::shown_all,
 };
 use crate::{
     api::{page::Page, v1},
@@ -31,7 +32,9 @@ impl Syncs {
             validate_only: request.validate_only,
             ..self.read_new(tenant, id, sync, wrong).await?
         };
-        Ok(create::create(&self.0, create).await?.into())
+        let schedule = create.schedule.clone();
+        let sync = create::create(&self.0, create).await?;
+        self.shown(sync, schedule).await
     }
 
     /// Reads a sync that is not there yet. Fails with `wrong`, what was found before, and everything that is found here.
@@ -54,6 +57,7 @@ impl Syncs {
         );
         let destination = collect(destination, &mut wrong)?;
         let definition = collect(read_definition(sync.definition.take()), &mut wrong)?;
+        let schedule = collect(self.read_schedule(sync.schedule.take()), &mut wrong)?.flatten();
         if !wrong.is_empty() {
             let parts = Parts {
                 tenant: tenant.as_ref(),
@@ -74,6 +78,7 @@ impl Syncs {
             source,
             destination,
             definition,
+            schedule,
             validate_only: true,
         })
     }
@@ -95,17 +100,18 @@ impl Syncs {
         let mut syncs = store::syncs::list(&mut tx, &tenant, after, page.limit()).await?;
         let next_page_token = page.cut(&mut syncs, |sync| sync.name.id.to_string());
         Ok(v1::ListSyncsResponse {
-            syncs: syncs.into_iter().map(Into::into).collect(),
+            syncs: shown_all(&mut tx, &tenant, syncs).await?,
             next_page_token,
         })
     }
 
     pub(super) async fn update(&self, request: v1::UpdateSyncRequest) -> Result<v1::Sync> {
-        const FIELDS: [&str; 4] = [
+        const FIELDS: [&str; 5] = [
             "display_name",
             "source_token",
             "destination_token",
             "meet_to_clockify",
+            "schedule",
         ];
         let sync = request.sync.unwrap_or_default();
         let mut wrong = Vec::new();
@@ -141,6 +147,10 @@ impl Syncs {
             true => collect(read_definition(sync.definition), &mut wrong)?,
             false => None,
         };
+        let schedule = match given("schedule", sync.schedule.is_some()) {
+            true => collect(self.read_schedule(sync.schedule), &mut wrong)?,
+            false => None,
+        };
         let display_name =
             given("display_name", !sync.display_name.is_empty()).then_some(sync.display_name);
         let (Some(name), true) = (&name, wrong.is_empty()) else {
@@ -158,10 +168,12 @@ impl Syncs {
             source,
             destination,
             definition,
+            schedule: schedule.clone(),
             etag: sync.etag,
             validate_only: request.validate_only,
         };
-        Ok(update::update(&self.0, update).await?.into())
+        let sync = update::update(&self.0, update).await?;
+        self.shown(sync, schedule.flatten()).await
     }
 
     pub(super) async fn preview(

@@ -6,6 +6,7 @@ mod ledger;
 mod page_key;
 mod read;
 mod runs;
+mod schedules;
 mod view;
 
 use crate::{
@@ -70,7 +71,7 @@ impl SyncService for Syncs {
         request: Request<v1::GetSyncRequest>,
     ) -> std::result::Result<Response<v1::Sync>, Status> {
         let name = SyncName::parse("name", &request.get_ref().name)?;
-        answer!(self.find(&name).await.map(v1::Sync::from))
+        answer!(self.get(&name).await)
     }
 
     async fn list_syncs(
@@ -112,6 +113,42 @@ impl SyncService for Syncs {
         request: Request<v1::PreviewSyncRequest>,
     ) -> std::result::Result<Response<v1::PreviewSyncResponse>, Status> {
         answer!(self.preview(request.into_inner()).await)
+    }
+
+    async fn backfill_sync(
+        &self,
+        request: Request<v1::BackfillSyncRequest>,
+    ) -> std::result::Result<Response<v1::BackfillSyncResponse>, Status> {
+        answer!(self.backfill(request.into_inner()).await)
+    }
+
+    async fn pause_sync(
+        &self,
+        request: Request<v1::PauseSyncRequest>,
+    ) -> std::result::Result<Response<v1::Sync>, Status> {
+        answer!(self.pause(request.into_inner()).await)
+    }
+
+    async fn resume_sync(
+        &self,
+        request: Request<v1::ResumeSyncRequest>,
+    ) -> std::result::Result<Response<v1::Sync>, Status> {
+        let name = SyncName::parse("name", &request.get_ref().name)?;
+        answer!(self.resume(&name).await)
+    }
+
+    async fn preview_schedule(
+        &self,
+        request: Request<v1::PreviewScheduleRequest>,
+    ) -> std::result::Result<Response<v1::PreviewScheduleResponse>, Status> {
+        answer!(self.preview_schedule(request.into_inner()).await)
+    }
+
+    async fn list_occurrences(
+        &self,
+        request: Request<v1::ListOccurrencesRequest>,
+    ) -> std::result::Result<Response<v1::ListOccurrencesResponse>, Status> {
+        answer!(self.list_occurrences(request.into_inner()).await)
     }
 
     async fn get_run(

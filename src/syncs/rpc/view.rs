@@ -25,6 +25,7 @@ impl From<Sync> for v1::Sync {
             watermark: sync.watermark.map(Into::into),
             create_time: Some(sync.created_at.into()),
             update_time: Some(sync.updated_at.into()),
+            schedule: None,
         }
     }
 }

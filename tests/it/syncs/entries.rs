@@ -187,6 +187,7 @@ async fn a_changed_definition_brings_unedited_entries_up_to_date(database: Datab
             description_template: "Call: {{ title }}".into(),
             ..Definition::default()
         }),
+        schedule: None,
         etag: String::new(),
         validate_only: false,
     };

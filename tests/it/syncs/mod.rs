@@ -9,6 +9,7 @@ mod meetings;
 mod refusals;
 mod results;
 mod rules;
+mod schedules;
 mod together;
 mod wishes;
 
@@ -131,6 +132,7 @@ impl Desk {
             source: token("google"),
             destination: token("clockify"),
             definition,
+            schedule: None,
             validate_only: false,
         };
         create::create(&self.app, create).await.unwrap();

@@ -56,6 +56,7 @@ async fn edits_and_deletions_outlive_faults(database: Database, share: usize) {
                 description_template: "Call: {{ title }}".into(),
                 ..Definition::default()
             }),
+            schedule: None,
             etag: String::new(),
             validate_only: false,
         };
