@@ -4,6 +4,7 @@
 pub mod accept;
 mod backoff;
 pub mod cancel;
+pub mod depth;
 pub mod handle;
 mod housekeeping;
 pub mod job;

@@ -6,6 +6,7 @@ use crate::{
     base::{Error, Result, RunName},
     db::Scope,
     runs::{Ended, Failure, Handle, Job, Run, State, backoff, housekeeping, store},
+    telemetry::metrics,
 };
 use std::{
     collections::HashMap,
@@ -350,6 +351,10 @@ impl Inner {
         if ours {
             tx.commit().await?;
             tracing::info!(run.state = %state, "the run left the worker");
+            if state.is_final() {
+                let took = now - run.started_at.unwrap_or(now);
+                metrics::run_ended(&run.kind, state.as_str(), took.to_std().unwrap_or_default());
+            }
         }
         Ok(ours)
     }

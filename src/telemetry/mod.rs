@@ -3,6 +3,7 @@
 //! addresses and no bodies; `base::Secret` prints nothing in either.
 
 mod context;
+pub mod metrics;
 
 pub use context::{current_traceparent, inject, link, set_parent, set_parent_from};
 

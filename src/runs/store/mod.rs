@@ -1,9 +1,11 @@
 //! The SQL of runs; of their log lines, workers and request ids in the files beside.
 
+mod depths;
 mod logs;
 mod requests;
 mod workers;
 
+pub use depths::depths;
 pub use logs::{log, logs};
 pub use requests::{forget_requests, remember_request};
 pub use workers::{
