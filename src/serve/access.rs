@@ -12,7 +12,7 @@ use futures::future::{BoxFuture, FutureExt as _, ready};
 use zeroize::Zeroizing;
 
 /// What stands for callers who need not show who they are.
-const NOBODY: &str = "local";
+const NOBODY: &str = "anybody";
 
 /// Everybody, or who shows the name and the password.
 pub(super) struct Access(Option<Expected>);

@@ -8,7 +8,10 @@ use crate::{
 use axum::{
     Json,
     body::Bytes,
-    extract::{Query, State},
+    extract::{
+        Query, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
 };
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use serde::Deserialize;
@@ -32,12 +35,13 @@ pub struct Wanted {
 /// Accepts a run and answers 202 with its name; `jobId` and `queueUrl` are what clients of the original look at.
 pub async fn run(
     State(site): State<Site>,
-    query: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let app = site.door.app().await?;
     let Query(query) = query.map_err(|error| Error::invalid("query", error.body_text()))?;
+    let body = body.map_err(|error| Error::invalid("body", error.body_text()))?;
     let body = read(&headers, &body)?;
     let name = body.sync.or(query.sync);
     let request_id = body.request_id.or(query.request_id);

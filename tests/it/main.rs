@@ -17,3 +17,4 @@ mod store;
 mod syncs;
 mod testkit;
 mod tokens;
+mod web;
