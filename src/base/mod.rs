@@ -1,13 +1,17 @@
-//! What every layer speaks: errors, resource names, time, secrets, callers.
+//! What every layer speaks: errors, resource names, words, time, secrets, callers.
 
 pub mod auth;
 pub mod clock;
+pub mod digest;
 pub mod error;
 pub mod name;
 pub mod secret;
+pub mod words;
 
 pub use auth::{Authenticate, Caller, Credential};
 pub use clock::Clock;
+pub use digest::sha256;
 pub use error::{Error, Result, Violation};
 pub use name::{EffectName, RecordName, ResourceId, RunName, SyncName, TenantId, TokenName};
 pub use secret::Secret;
+pub(crate) use words::words;

@@ -28,10 +28,9 @@ pub use levels::Levels;
 pub use one_off::OneOff;
 pub use roles::{Role, Roles};
 pub use sources::Sources;
-pub use units::Budget;
 
 use self::variables::Variables;
-use crate::base::Secret;
+use crate::{base::Secret, outbound::Budget};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// All settings. `config.default.toml` says what each one means.
@@ -61,6 +60,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// Executing runs.
     pub runs: Runs,
+    /// Credentials.
+    pub tokens: Tokens,
     /// What syncs do when they do not say otherwise.
     pub syncs: Syncs,
     /// What is logged.
@@ -239,6 +240,13 @@ pub struct Runs {
     pub max_attempts: u32,
     /// How long finished runs are kept.
     pub retention: Duration,
+}
+
+/// Credentials.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// How long events and counts of reads are kept.
+    pub history_retention: Duration,
 }
 
 /// What syncs do when they do not say otherwise.

@@ -21,12 +21,20 @@ struct Source {
 }
 
 /// All migrations, oldest first. Append only.
-const SOURCES: &[Source] = &[Source {
-    version: 1,
-    description: "ground",
-    portable: include_str!("../../migrations/0001_ground.sql"),
-    postgres: include_str!("../../migrations/0001_ground.postgres.sql"),
-}];
+const SOURCES: &[Source] = &[
+    Source {
+        version: 1,
+        description: "ground",
+        portable: include_str!("../../migrations/0001_ground.sql"),
+        postgres: include_str!("../../migrations/0001_ground.postgres.sql"),
+    },
+    Source {
+        version: 2,
+        description: "engine",
+        portable: include_str!("../../migrations/0002_engine.sql"),
+        postgres: include_str!("../../migrations/0002_engine.postgres.sql"),
+    },
+];
 
 /// How a database stands to this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

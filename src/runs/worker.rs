@@ -5,8 +5,7 @@ use crate::{
     app::App,
     base::{Error, Result, RunName},
     db::Scope,
-    runs::{Ended, Failure, Handle, Job, Run, State, backoff, housekeeping, store},
-    telemetry::metrics,
+    runs::{Ended, Failure, Handle, Job, Run, housekeeping, measure, outcome, store},
 };
 use std::{
     collections::HashMap,
@@ -231,7 +230,11 @@ impl Inner {
             .db
             .write(Scope::System("claim runs of all tenants"))
             .await?;
-        let runs = store::claim(&mut tx, self.id, &kinds, only, limit, now).await?;
+        let runs = match store::claim(&mut tx, self.id, &kinds, only, limit, now).await {
+            // Somebody else was quicker with a run of the same sync; what is left is seen by looking again.
+            Err(Error::Conflict { .. }) => return Ok(true),
+            other => other?,
+        };
         if runs.is_empty() {
             return Ok(false);
         }
@@ -262,10 +265,8 @@ impl Inner {
                     async move { job.run(&handle).await }.in_current_span()
                 });
                 let ended = attempt.await.unwrap_or_else(|panic| {
-                    Ended::Retry(
-                        Failure::new("INTERNAL", format!("the job broke: {panic}")),
-                        None,
-                    )
+                    let failure = Failure::new("INTERNAL", format!("the job broke: {panic}"));
+                    Ended::Retry(failure, None, None)
                 });
                 this.finish(&handle, ended).await;
                 this.running().remove(&handle.run.name.id);
@@ -306,55 +307,12 @@ impl Inner {
         let mut tx = self.app.db.write(handle.scope()).await?;
         let current = store::get(&mut tx, &run.name).await?;
         let cancelled = current.is_some_and(|current| current.cancel_requested);
-        let (state, due_at, wait_reason, result, failure) = match ended {
-            Ended::Succeeded(result) => (State::Succeeded, now, "", Some(result), None),
-            Ended::Partial(result, failure) => {
-                (State::Partial, now, "", Some(result), Some(failure))
-            }
-            Ended::Fail(failure, result) => {
-                (State::Failed, now, "", result.as_ref(), Some(failure))
-            }
-            Ended::Stopped(result) if cancelled => {
-                (State::Cancelled, now, "", result.as_ref(), None)
-            }
-            // The process ends, not the run: it goes back as it was, for whoever comes next.
-            Ended::Stopped(result) => (State::Queued, now, "handed back", result.as_ref(), None),
-            _ if cancelled => (State::Cancelled, now, "", None, None),
-            Ended::Wait(until, why, result) => {
-                (State::Waiting, *until, why.as_str(), result.as_ref(), None)
-            }
-            Ended::Retry(failure, not_before) => {
-                let failed_attempts = run.attempt - run.crashes;
-                if failed_attempts >= run.max_attempts {
-                    (State::Failed, now, "", None, Some(failure))
-                } else {
-                    let due = now + backoff::after(failed_attempts);
-                    let due = not_before.map_or(due, |at| at.max(due));
-                    (
-                        State::Retrying,
-                        due,
-                        failure.message.as_str(),
-                        None,
-                        Some(failure),
-                    )
-                }
-            }
-        };
-        let release = store::Release {
-            state,
-            due_at,
-            wait_reason,
-            result,
-            failure,
-        };
+        let release = outcome::of(run, ended, cancelled, now);
         let ours = store::release(&mut tx, &run.name, run.fence, &release, now).await?;
         if ours {
             tx.commit().await?;
-            tracing::info!(run.state = %state, "the run left the worker");
-            if state.is_final() {
-                let took = now - run.started_at.unwrap_or(now);
-                metrics::run_ended(&run.kind, state.as_str(), took.to_std().unwrap_or_default());
-            }
+            tracing::info!(run.state = %release.state, "the run left the worker");
+            measure::left(run, release.state, now);
         }
         Ok(ours)
     }

@@ -38,12 +38,12 @@ impl Start {
     }
 
     /// Only a server may come back by itself; a file that cannot be opened needs a person.
-    fn may_wait(&self) -> Result<bool> {
+    fn may_wait(&self) -> bool {
         match self {
-            Self::Open(_) => Ok(false),
+            Self::Open(_) => false,
             Self::Settings(config, ..) => {
-                let target = startup::database_options(config)?.target;
-                Ok(matches!(target, Target::Postgres(_)))
+                let target = startup::database_options(config).target;
+                matches!(target, Target::Postgres(_))
             }
         }
     }
@@ -67,7 +67,7 @@ impl Crew {
         board: &Board,
         told: impl Fn(&'static str, &str),
     ) -> Result<Self> {
-        let may_wait = start.may_wait()?;
+        let may_wait = start.may_wait();
         let mut wait = AGAIN.0;
         loop {
             match Self::attempt(start, board).await {

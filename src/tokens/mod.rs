@@ -1,7 +1,7 @@
 //! Credentials at providers: kept sealed, refreshed once over all replicas, handed out while they are good.
 //!
 //! This file holds the room's words and rules; SQL is in `store`, and each use case has a file. Other rooms need
-//! [`credential`], [`rejected`] and [`account`].
+//! [`open`], [`rejected`] and [`account`].
 
 mod account;
 mod authorize;
@@ -10,6 +10,7 @@ mod create;
 mod delete;
 mod given;
 mod grant;
+mod history;
 mod import;
 mod issue;
 mod keys;
@@ -25,15 +26,17 @@ mod token;
 mod update;
 mod view;
 
-pub use account::{Account, account};
+pub use account::{Account, Opened, account, open};
 pub use authorize::{Authorization, Begin, Complete, Redirected, begin, complete};
 pub use check::{Health, check};
 pub use create::{Create, create};
 pub use delete::delete;
 pub use given::{Given, OauthGrant};
+pub use history::forget_history;
 pub use issue::{Issued, credential, issue, rejected};
 pub use keys::{Rewrapped, open_keyring, rewrap, rotate};
 pub use memory::settled;
+pub use provider::{clockify, google_endpoints};
 pub use reads::{flush_reads, keep_books};
 pub use refresh::refresh;
 pub use revoke::revoke;
@@ -43,7 +46,7 @@ pub use update::{Update, update};
 pub use view::{Event, events, get, list};
 
 use crate::{
-    base::{Error, Result, TokenName, Violation},
+    base::{Error, Result, TokenName, Violation, words},
     connectors::google::scopes,
     vault::Place,
 };
@@ -59,36 +62,6 @@ pub const NEEDED_SCOPES: [&str; 4] = [
 
 /// Why a token is in doubt, for a person.
 const UNKNOWN_OUTCOME: &str = "the last refresh got no answer, so the provider may have used the refresh token up; the next one shows it";
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
-
-        impl $name {
-            /// The word for it, as the database has it.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)*
-                }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Error;
-
-            fn try_from(text: String) -> Result<Self, Error> {
-                match text.as_str() {
-                    $($text => Ok(Self::$variant),)*
-                    _ => Err(Error::internal(concat!("an unknown ", stringify!($name), " in the database"))),
-                }
-            }
-        }
-    };
-}
 
 words! {
     /// Who issued a credential.

@@ -12,6 +12,7 @@ mod originals;
 mod outbound;
 mod readme;
 mod secrets_scan;
+mod serve;
 mod simulator;
 mod store;
 mod syncs;

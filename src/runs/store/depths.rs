@@ -17,7 +17,7 @@ pub async fn depths(tx: &mut Tx) -> Result<Vec<Depth>> {
         .map(|(kind, state, runs, since)| {
             Ok(Depth {
                 kind,
-                state: State::parse(&state)?,
+                state: State::parse("state", &state)?,
                 runs,
                 since,
             })

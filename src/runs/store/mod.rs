@@ -74,7 +74,7 @@ impl TryFrom<Row> for Run {
             kind: row.kind,
             sync: SyncName::new(tenant, ResourceId::parse("subject", &row.subject)?),
             cause: row.cause,
-            state: State::parse(&row.state)?,
+            state: State::try_from(row.state)?,
             arguments: row.arguments.0,
             attempt: row.attempt,
             max_attempts: row.max_attempts,

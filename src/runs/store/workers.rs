@@ -2,15 +2,16 @@
 
 use super::{Row, columns, runs};
 use crate::{
-    base::Result,
-    db::{Engine, Tx, execute, fetch_all},
+    base::{Error, Result},
+    db::{self, Engine, Inner, Tx, execute, fetch_all},
     runs::Run,
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// Takes up to `limit` runs that are due, of the kinds in `kinds` (a JSON list), for a worker. Runs of a sync that is
-/// running wait for it. With `only`, takes that run or nothing.
+/// running wait for it. With `only`, takes that run or nothing. `Conflict` when somebody else took another run of one of
+/// these syncs in the same instant: the transaction is lost, and another look no longer finds that run.
 pub async fn claim(
     tx: &mut Tx,
     worker: Uuid,
@@ -32,7 +33,7 @@ pub async fn claim(
                 "AND ($3 OR r.run_id = $4) AND r.kind IN (SELECT k.value ",
                 $lock,
                 " FROM json_each($5) AS k) AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.tenant_id = r.tenant_id ",
-                "AND o.subject = r.subject AND (o.state = 'running' OR ($3 AND o.run_id < r.run_id AND o.due_at <= $2 ",
+                "AND o.kind = r.kind AND o.subject = r.subject AND (o.state = 'running' OR ($3 AND o.run_id < r.run_id AND o.due_at <= $2 ",
                 "AND o.state IN ('queued', 'retrying', 'waiting')))) ORDER BY r.priority DESC, r.due_at LIMIT $6 ",
             )
         };
@@ -47,17 +48,38 @@ pub async fn claim(
         Engine::Postgres => POSTGRES,
         Engine::Sqlite => SQLITE,
     };
-    runs(fetch_all!(
-        tx,
-        Row,
-        sql,
-        worker,
-        now,
-        only.is_none(),
-        only.unwrap_or(Uuid::nil()),
-        kinds,
-        limit
-    )?)
+    let only_this = only.unwrap_or(Uuid::nil());
+    // Not by the macro: that somebody was quicker has to be told apart before it becomes an error of ours.
+    let claimed = match &mut tx.0 {
+        Inner::Postgres(tx, persistent) => {
+            sqlx::query_as::<_, Row>(sql)
+                .persistent(*persistent)
+                .bind(worker)
+                .bind(now)
+                .bind(only.is_none())
+                .bind(only_this)
+                .bind(kinds)
+                .bind(limit)
+                .fetch_all(&mut **tx)
+                .await
+        }
+        Inner::Sqlite(tx) => {
+            sqlx::query_as::<_, Row>(sql)
+                .bind(worker)
+                .bind(now)
+                .bind(only.is_none())
+                .bind(only_this)
+                .bind(kinds)
+                .bind(limit)
+                .fetch_all(&mut **tx)
+                .await
+        }
+    };
+    runs(claimed.map_err(|cause| {
+        db::on_constraint(cause, &["runs_one_at_a_time"], || Error::Conflict {
+            what: "a run that was to be claimed".to_owned(),
+        })
+    })?)
 }
 
 /// Which of a worker's runs were asked to stop.
@@ -112,27 +134,68 @@ pub async fn hand_back(tx: &mut Tx, worker: Uuid, now: DateTime<Utc>) -> Result<
 }
 
 /// Takes the runs of workers that were last heard of before `dead_before` away from them, and forgets those workers.
-/// A run whose workers died `most_crashes` times is parked as failed.
+/// A run whose workers died `most_crashes` times is parked as failed. What somebody else is taking just now is left to
+/// them.
 pub async fn take_from_dead(
     tx: &mut Tx,
     dead_before: DateTime<Utc>,
     most_crashes: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<Run>> {
+    // Two statements, because the second one sees what was committed until the first one had the locks: a run that was
+    // taken over and claimed by a new worker meanwhile is not taken from that one.
     const TAKE: &str = concat!(
         "UPDATE runs SET crashes = crashes + 1, fence = fence + 1, worker_id = NULL, due_at = $1, updated_at = $1, ",
         "state = CASE WHEN crashes + 1 >= $2 THEN 'failed' ELSE 'queued' END, ",
         "finished_at = CASE WHEN crashes + 1 >= $2 THEN $1 ELSE NULL END, ",
         "error_reason = CASE WHEN crashes + 1 >= $2 THEN 'WORKER_DIED_REPEATEDLY' ELSE NULL END, ",
         "error_message = CASE WHEN crashes + 1 >= $2 THEN 'the process that ran it died each time' ELSE NULL END ",
-        "WHERE state = 'running' AND worker_id NOT IN (SELECT worker_id FROM workers WHERE heartbeat_at >= $3) RETURNING ",
+        "WHERE tenant_id = $4 AND run_id = $5 AND state = 'running' ",
+        "AND worker_id NOT IN (SELECT worker_id FROM workers WHERE heartbeat_at >= $3) RETURNING ",
         columns!()
     );
-    let taken = runs(fetch_all!(tx, Row, TAKE, now, most_crashes, dead_before)?)?;
-    execute!(
-        tx,
-        "DELETE FROM workers WHERE heartbeat_at < $1",
-        dead_before
-    )?;
-    Ok(taken)
+    let mut taken = Vec::new();
+    for (tenant, run) in of_the_dead(tx, dead_before).await? {
+        taken.extend(fetch_all!(
+            tx,
+            Row,
+            TAKE,
+            now,
+            most_crashes,
+            dead_before,
+            tenant.as_str(),
+            run
+        )?);
+    }
+    forget_the_dead(tx, dead_before).await?;
+    runs(taken)
+}
+
+// These two differ by necessity: on PostgreSQL many look at the same time and pass over each other's rows; on SQLite one
+// does, and there is no such clause.
+
+/// The runs of dead workers, locked, with their tenants.
+async fn of_the_dead(tx: &mut Tx, dead_before: DateTime<Utc>) -> Result<Vec<(String, Uuid)>> {
+    const SQLITE: &str = "SELECT tenant_id, run_id FROM runs WHERE state = 'running' \
+         AND worker_id NOT IN (SELECT worker_id FROM workers WHERE heartbeat_at >= $1)";
+    const POSTGRES: &str = "SELECT tenant_id, run_id FROM runs WHERE state = 'running' \
+         AND worker_id NOT IN (SELECT worker_id FROM workers WHERE heartbeat_at >= $1) FOR UPDATE OF runs SKIP LOCKED";
+    let sql = match tx.engine() {
+        Engine::Postgres => POSTGRES,
+        Engine::Sqlite => SQLITE,
+    };
+    fetch_all!(tx, (String, Uuid), sql, dead_before)
+}
+
+/// Forgets workers; one that is saying just now that it lives is passed over.
+async fn forget_the_dead(tx: &mut Tx, dead_before: DateTime<Utc>) -> Result<()> {
+    const SQLITE: &str = "DELETE FROM workers WHERE heartbeat_at < $1";
+    const POSTGRES: &str = "DELETE FROM workers WHERE worker_id IN \
+         (SELECT worker_id FROM workers WHERE heartbeat_at < $1 FOR UPDATE SKIP LOCKED)";
+    let sql = match tx.engine() {
+        Engine::Postgres => POSTGRES,
+        Engine::Sqlite => SQLITE,
+    };
+    execute!(tx, sql, dead_before)?;
+    Ok(())
 }

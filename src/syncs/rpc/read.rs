@@ -1,6 +1,9 @@
 //! Reading the plain fields of requests.
 
-use crate::base::{Error, Result, Violation, name::shown};
+use crate::{
+    api::Timestamp,
+    base::{Error, Result, Violation, name::shown},
+};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -17,6 +20,14 @@ pub fn collect<T>(read: Result<T>, wrong: &mut Vec<Violation>) -> Result<Option<
         }
         Err(other) => Err(other),
     }
+}
+
+/// What is wrong with the value of a condition, as a fault of the filter that it stands in.
+pub fn in_filter<T>(read: Result<T>) -> Result<T> {
+    read.map_err(|error| match error {
+        Error::Invalid(_) => Error::invalid("filter", error.to_string()),
+        other => other,
+    })
 }
 
 pub fn read_days(days: i32) -> Result<u32> {
@@ -41,18 +52,12 @@ pub fn read_request_id(text: &str) -> Result<Option<Uuid>> {
     })
 }
 
-pub fn read_time(
-    field: &str,
-    time: Option<pbjson_types::Timestamp>,
-) -> Result<Option<DateTime<Utc>>> {
+pub fn read_time(field: &str, time: Option<Timestamp>) -> Result<Option<DateTime<Utc>>> {
     let Some(time) = time else {
         return Ok(None);
     };
-    let nanos = u32::try_from(time.nanos)
+    DateTime::<Utc>::try_from(time)
         .ok()
-        .filter(|nanos| *nanos < 1_000_000_000);
-    nanos
-        .and_then(|nanos| DateTime::from_timestamp(time.seconds, nanos))
         .filter(|at| (1970..10_000).contains(&chrono::Datelike::year(at)))
         .map(Some)
         .ok_or_else(|| Error::invalid(field, "expected a time between the years 1970 and 9999"))

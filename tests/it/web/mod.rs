@@ -6,6 +6,7 @@ mod figures;
 mod matrix;
 mod pages;
 mod roles;
+mod trace;
 mod waiting;
 
 use crate::{
