@@ -16,7 +16,7 @@ use std::path::PathBuf;
 #[command(name = "syncline", version, color = clap::ColorChoice::Auto, disable_help_subcommand = true)]
 pub struct Cli {
     /// What all commands share.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of all commands")]
     pub global: Global,
     /// What to do.
     #[command(subcommand)]
@@ -30,8 +30,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Let this server do it, as in http://127.0.0.1:50051, instead of this process; for `sync` and `token`. The
-    /// variable SYNCLINE_SERVER says the same
+    /// Let this server do it (`sync` and `token`), as in http://127.0.0.1:50051; or by SYNCLINE_SERVER
     #[arg(long, global = true, value_name = "URL")]
     pub server: Option<String>,
 

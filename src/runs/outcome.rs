@@ -1,7 +1,10 @@
 //! What becomes of a run when an attempt of it has ended.
 
 use crate::runs::{Ended, Run, State, backoff, store::Release};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// When a run that met trouble of our own database looks again. Short, because nobody else need be spared.
+const OWN_TROUBLE: TimeDelta = TimeDelta::seconds(5);
 
 /// What is to be written. `cancelled`: somebody asked for the run to stop; that counts where there was more to do. What
 /// was done so far is kept, however the attempt ended.
@@ -42,6 +45,13 @@ pub(super) fn of<'a>(
         Ended::Wait(until, why, _) => Release {
             due_at: *until,
             wait_reason: why,
+            ..last(State::Waiting)
+        },
+        // Our database is in trouble, not the run: that costs no attempt.
+        Ended::Retry(failure, ..) if failure.reason.starts_with("DATABASE_") => Release {
+            due_at: now + OWN_TROUBLE,
+            wait_reason: &failure.message,
+            failure: None,
             ..last(State::Waiting)
         },
         Ended::Retry(failure, not_before, _) => {
@@ -140,5 +150,25 @@ mod tests {
         };
         assert_eq!(state(3, 0), State::Failed);
         assert_eq!(state(3, 1), State::Retrying);
+    }
+
+    #[test]
+    fn trouble_of_our_own_database_costs_no_attempt() {
+        let full = Failure::new("DATABASE_FULL", "the database's disk is full");
+        let release = |attempt| {
+            let ended = Ended::Retry(full.clone(), None, None);
+            let run = run(attempt, 0);
+            let release = of(&run, &ended, false, DateTime::UNIX_EPOCH);
+            (
+                release.state,
+                release.due_at,
+                release.wait_reason.to_owned(),
+            )
+        };
+        for attempt in [1, 3] {
+            let (state, due_at, why) = release(attempt);
+            assert_eq!((state, why), (State::Waiting, full.message.clone()));
+            assert_eq!(due_at, DateTime::UNIX_EPOCH + OWN_TROUBLE);
+        }
     }
 }

@@ -149,7 +149,7 @@ mod tests {
                 "expected one of the variables title, meeting_code, calendar, start, end, hours, minutes, seconds, project, record, original, got \"titel\"",
             ),
             ("a\n{{ title", "line 2, column 4: expected }} behind it"),
-            ("{% if title", "line 1, column 4: expected %} behind it"),
+            ("{% if title", "line 1, column 12: expected %} behind it"),
             (
                 "{% if title %}x",
                 "line 1, column 16: expected {% endif %} before the end",

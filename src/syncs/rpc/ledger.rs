@@ -63,18 +63,11 @@ impl Syncs {
             return Err(Error::Invalid(wrong));
         };
         let sync = self.find(&name).await?;
-        let destination = Destination::open(&self.0, &sync.destination, &sync.definition).await?;
+        let account = Destination::account_of(&self.0, &sync.destination, &sync.definition).await?;
         let tenant = &sync.name.tenant;
         let mut tx = self.0.db.read(Scope::Tenant(tenant.clone())).await?;
-        let mut effects = store::effects::page(
-            &mut tx,
-            tenant,
-            &destination.account,
-            state,
-            after,
-            page.limit(),
-        )
-        .await?;
+        let mut effects =
+            store::effects::page(&mut tx, tenant, &account, state, after, page.limit()).await?;
         let next_page_token = page.cut(&mut effects, |effect| {
             page_key::of(effect.starts_at, effect.name.id)
         });

@@ -217,6 +217,27 @@ async fn a_token_that_is_there_is_replaced_only_when_asked() {
 }
 
 #[tokio::test]
+async fn a_switch_of_a_definition_is_turned_on_and_off_again() {
+    let stage = Stage::with_sync(&["--skip-solo", "--billable"]).await;
+    let shown = stage.run(&["--json", "sync", "show", "work"]).await.json();
+    assert_eq!(shown["meetToClockify"]["skipSolo"], true);
+    assert_eq!(shown["meetToClockify"]["defaultTarget"]["billable"], true);
+    let off = [
+        "sync",
+        "update",
+        "work",
+        "--skip-solo=false",
+        "--billable=false",
+    ];
+    let off = stage.run(&off).await;
+    assert_eq!(off.code, 0, "{}", off.text);
+    let shown = stage.run(&["--json", "sync", "show", "work"]).await.json();
+    assert_eq!(shown["meetToClockify"]["skipSolo"], Value::Null);
+    let target = &shown["meetToClockify"]["defaultTarget"];
+    assert_eq!(target["billable"], Value::Null);
+}
+
+#[tokio::test]
 async fn a_definition_goes_into_a_file_and_back() {
     let stage = Stage::with_sync(&[
         "--rule",

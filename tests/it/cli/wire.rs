@@ -69,7 +69,7 @@ async fn refused(
     }
     let path = http::uri::PathAndQuery::from_static(path);
     let answer = client.client_streaming(request, path, Bytes).await;
-    answer.err().expect("a refusal")
+    answer.expect_err("a refusal")
 }
 
 #[tokio::test]

@@ -61,12 +61,14 @@ async fn a_missing_argument_is_named_for_programs_too() {
         "{message}"
     );
     let error = refused(stage.run(&["--json"]).await);
+    let message = error["message"].as_str().unwrap();
     assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("a command is missing")
+        message.contains("subcommand") && message.contains("serve"),
+        "{message}"
     );
+    let error = refused(stage.run(&["--json", "sync"]).await);
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("--help"), "{message}");
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ async fn a_run_that_fails_at_last_keeps_what_it_did_and_a_retry_goes_on(database
     let run = start(&app, &sync, Arguments::default()).await;
     kit::eventually(PATIENCE, || async {
         let (state, summary) = now(&desk, &run.name).await;
-        (state == State::Retrying)
+        (state == State::Waiting)
             .then_some(())
             .ok_or(format!("{state} {summary:?}"))
     })
@@ -117,7 +117,7 @@ async fn a_run_that_fails_at_last_keeps_what_it_did_and_a_retry_goes_on(database
         syncline::db::Engine::Postgres => "syncline.",
         syncline::db::Engine::Sqlite => "",
     };
-    let now_due = format!("UPDATE {schema}runs SET due_at = created_at WHERE state = 'retrying'");
+    let now_due = format!("UPDATE {schema}runs SET due_at = created_at WHERE state = 'waiting'");
     desk.database.execute(&now_due).await;
     let (failed, summary) = finished(&app, run).await;
     assert_eq!(failed.state, State::Failed, "{:?}", failed.failure);
