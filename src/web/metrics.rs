@@ -5,6 +5,7 @@ use crate::{
     app::App,
     base::Result,
     runs::{State as RunState, depth},
+    syncs::job::KIND,
     telemetry::metrics::{self, Queue},
     web::Site,
 };
@@ -76,6 +77,8 @@ async fn tell_queue(site: &Site) {
     let looked: Option<Result<_>> = timeout(COUNT_WITHIN, depth::look(&app)).await.ok();
     let depths = looked.and_then(Result::ok);
     let mut last = counted.0.lock().unwrap_or_else(PoisonError::into_inner);
+    // There from the start, so that whoever watches it sees zero and not nothing.
+    last.kinds.insert(KIND.to_owned());
     if let Some(depths) = &depths {
         last.kinds
             .extend(depths.iter().map(|depth| depth.kind.clone()));

@@ -2,7 +2,11 @@
 
 use super::{NAME, PASSWORD, Server, guarded, reason};
 use crate::cli::{LONG, Stage, ended};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::{Method, StatusCode};
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use syncline::api::v1::{IssueAccessTokenRequest, token_service_client::TokenServiceClient};
+use tonic::Request;
 
 const OPEN: [&str; 3] = ["/health", "/health/live", "/health/ready"];
 const CLOSED: [(&str, &str); 5] = [
@@ -122,4 +126,29 @@ async fn other_machines_may_call_only_when_there_is_a_password() {
         .header("host", "syncline.example.org")
         .basic_auth(NAME, Some(PASSWORD));
     assert_eq!(page.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn reads_of_tokens_are_counted_for_the_name_that_was_shown() {
+    let stage = Stage::with_tokens().await;
+    let mut server = Server::ready(guarded(stage.command(&["--json", "serve"]))).await;
+    let pair = BASE64_STANDARD.encode(format!("{NAME}:{PASSWORD}"));
+    let mut request = Request::new(IssueAccessTokenRequest {
+        name: "tenants/default/tokens/clockify".to_owned(),
+        ..IssueAccessTokenRequest::default()
+    });
+    let header = format!("Basic {pair}").parse().unwrap();
+    request.metadata_mut().insert("authorization", header);
+    let mut tokens = TokenServiceClient::new(server.channel().await);
+    tokens.issue_access_token(request).await.unwrap();
+    server.process.terminate();
+    assert!(server.process.wait_exit(LONG).await.success());
+
+    let options = SqliteConnectOptions::new().filename(stage.folder.path().join("syncline.db"));
+    let mut file = SqliteConnection::connect_with(&options).await.unwrap();
+    let callers: Vec<String> = sqlx::query_scalar("SELECT caller FROM token_reads")
+        .fetch_all(&mut file)
+        .await
+        .unwrap();
+    assert_eq!(callers, [NAME]);
 }
