@@ -1,5 +1,9 @@
 //! What every room may use, built once and handed around.
 
+mod door;
+
+pub use door::{Door, Doorkeeper, door};
+
 use crate::{config::Config, db::Db, outbound::Outbound, vault::Keyring};
 use std::{
     any::{Any, TypeId},

@@ -1,8 +1,8 @@
 //! Syncline copies data between SaaS products, exactly once. This page is the map.
 //!
-//! Imports point down only: `main → cli → serve → startup → rooms → app → ground floor`.
+//! Imports point down only: `main → cli → serve → web → startup → rooms → app → ground floor`.
 //!
-//! * opening it all as the settings say: [`startup`]
+//! * the roles of a server: [`serve`]; its HTTP pages: [`web`]; opening it all as the settings say: [`startup`]
 //! * the rooms, each above those to its right: [`syncs`] → [`schedules`] → [`runs`] → [`tokens`]
 //! * what every room may use, built once: [`app`]; the settings: [`config`]; logs and traces: [`telemetry`]
 //! * the ground floor: [`connectors`], [`simulator`], [`vault`], [`outbound`], [`api`], [`db`], [`base`]
@@ -24,3 +24,4 @@ pub mod syncs;
 pub mod telemetry;
 pub mod tokens;
 pub mod vault;
+pub mod web;

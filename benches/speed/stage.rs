@@ -120,6 +120,7 @@ pub fn program(arguments: &[&str], folder: &Path) -> Command {
         .env("HOME", folder)
         .env("SYNCLINE_DATA_DIR", folder)
         .env("SYNCLINE_GRPC_ADDR", "127.0.0.1:0")
+        .env("SYNCLINE_HTTP_ADDR", "127.0.0.1:0")
         .current_dir(folder);
     command
 }

@@ -1,5 +1,6 @@
-//! The gRPC surface that all rooms share: generated code, errors, paging, filters. No rules of any room.
+//! The gRPC surface that all rooms share: generated code, errors, paging, filters, who calls. No rules of any room.
 
+pub mod auth;
 pub mod filter;
 pub mod page;
 pub mod status;

@@ -68,6 +68,7 @@ fn classify(error: &Error) -> (Code, &'static str, HashMap<String, String>) {
         Error::Exhausted { .. } => (Code::ResourceExhausted, "BUDGET_EXHAUSTED"),
         Error::Unavailable { reason, .. } => (Code::Unavailable, *reason),
         Error::Refused { reason, .. } => (Code::FailedPrecondition, *reason),
+        Error::Unauthenticated { reason, .. } => (Code::Unauthenticated, *reason),
         Error::Denied { reason, .. } => (Code::PermissionDenied, *reason),
         Error::Cancelled => (Code::Cancelled, "CANCELLED"),
         Error::Internal(_) => (Code::Internal, "INTERNAL"),

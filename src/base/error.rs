@@ -105,6 +105,15 @@ pub enum Error {
         what: String,
     },
 
+    /// The caller did not show who it is, or what it showed is not good.
+    #[error("{message}")]
+    Unauthenticated {
+        /// UPPER_SNAKE, listed in `docs/errors.md`.
+        reason: &'static str,
+        /// What was expected. Never what was shown.
+        message: String,
+    },
+
     /// A person, or a rule, said no to this.
     #[error("{message}")]
     Denied {

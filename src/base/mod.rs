@@ -1,5 +1,6 @@
-//! What every layer speaks: errors, resource names, words, time, secrets.
+//! What every layer speaks: errors, resource names, words, time, secrets, callers.
 
+pub mod auth;
 pub mod clock;
 pub mod digest;
 pub mod error;
@@ -7,6 +8,7 @@ pub mod name;
 pub mod secret;
 pub mod words;
 
+pub use auth::{Authenticate, Caller, Credential};
 pub use clock::Clock;
 pub use digest::sha256;
 pub use error::{Error, Result, Violation};

@@ -9,7 +9,7 @@ use crate::{
     },
     base::{Clock, ResourceId, Secret},
     config::Config,
-    serve,
+    serve::{self, Listeners, Start},
     simulator::{
         Now, Options, Simulator,
         world::{CLIENT_ID, CLIENT_SECRET},
@@ -81,11 +81,17 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
         return Ok(exit);
     }
     let shutdown = signals::shutdown()?;
-    let listener = listen(context.config.grpc.addr).await?;
-    let address = listener.local_addr()?;
-    document(&first, &second, Some(address), output)?;
-    output.say(advice(address, context.config.grpc.addr));
-    serve::run(app, listener, shutdown).await?;
+    let listeners = Listeners {
+        grpc: Some(listen(context.config.grpc.addr).await?),
+        http: listen(context.config.http.addr).await?,
+    };
+    let address = listeners.grpc_address()?;
+    let http_address = listeners.http_address()?;
+    document(&first, &second, address, output)?;
+    if let Some(address) = address {
+        output.say(advice(address, context.config.grpc.addr, http_address));
+    }
+    serve::run(Start::Open(app), listeners, shutdown).await?;
     Ok(exit)
 }
 
@@ -94,6 +100,8 @@ fn config(folder: &Path, simulator: &Simulator, given: &Config) -> Config {
     let mut config = Config::with_defaults(folder);
     config.log.clone_from(&given.log);
     config.grpc.clone_from(&given.grpc);
+    config.http.clone_from(&given.http);
+    config.auth.clone_from(&given.auth);
     let endpoints = simulator.endpoints();
     config.google.auth_url = endpoints.google_auth;
     config.google.token_url = endpoints.google_token;
@@ -318,7 +326,7 @@ async fn listen(usual: SocketAddr) -> anyhow::Result<TcpListener> {
     )
 }
 
-fn advice(address: SocketAddr, usual: SocketAddr) -> String {
+fn advice(address: SocketAddr, usual: SocketAddr, http: SocketAddr) -> String {
     let taken = match address == usual || usual.port() == 0 {
         true => String::new(),
         false => format!(" (port {} is taken)", usual.port()),
@@ -327,6 +335,7 @@ fn advice(address: SocketAddr, usual: SocketAddr) -> String {
         "\nServing gRPC on {address}{taken} until Ctrl-C. Try:\n\n\
          \x20 grpcurl -plaintext {address} list\n\
          \x20 grpcurl -plaintext {address} syncline.v1.SyncService/ListSyncs\n\
-         \x20 grpcurl -plaintext -d '{{\"name\": \"tenants/default/syncs/demo\"}}' {address} syncline.v1.SyncService/RunSync"
+         \x20 grpcurl -plaintext -d '{{\"name\": \"tenants/default/syncs/demo\"}}' {address} syncline.v1.SyncService/RunSync\n\
+         \x20 curl -X POST 'http://{http}/sync?sync=tenants/default/syncs/demo'"
     )
 }

@@ -101,6 +101,14 @@ fn prepare(cli: &Cli, output: Output) -> anyhow::Result<Context> {
     }
     sources.file.clone_from(&global.config);
     sources.flags.clone_from(&global.set);
+    if let Command::Serve(serve::Args {
+        roles: Some(roles), ..
+    }) = &cli.command
+    {
+        sources
+            .flags
+            .push(("serve.roles".to_owned(), roles.clone()));
+    }
     let (mut config, one_off, notices) = if cli.command.is_one_off() {
         let (config, one_off, notices) = OneOff::load(&sources)?;
         (config, Some(one_off), notices)

@@ -2,13 +2,12 @@
 
 use super::{Context, Exit, signals};
 use crate::{
-    base::{Clock, Error},
-    serve,
-    startup::{self, Migrate},
+    base::Clock,
+    serve::{self, Listeners, Start},
+    startup::Migrate,
     telemetry,
 };
 use serde_json::json;
-use tokio::net::TcpListener;
 
 /// Arguments of `serve`.
 #[derive(clap::Args, Debug)]
@@ -16,29 +15,28 @@ pub struct Args {
     /// Refuse to start on a database of an older version, instead of bringing it to this one
     #[arg(long)]
     no_migrate: bool,
+
+    /// Which parts of a server this process is: some of rpc, web, worker and scheduler, separated by commas
+    #[arg(long, value_name = "ROLES")]
+    pub roles: Option<String>,
 }
 
 pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
     telemetry::announce(&context.notices);
     let shutdown = signals::shutdown()?;
-    let addr = context.config.grpc.addr;
-    let listener = TcpListener::bind(addr).await.map_err(|cause| {
-        Error::unavailable(
-            "ADDRESS_UNAVAILABLE",
-            format!("cannot listen on {addr}: {cause}; choose another one with SYNCLINE_GRPC_ADDR"),
-        )
-    })?;
-    let addr = listener.local_addr()?;
+    let listeners = Listeners::bind(&context.config).await?;
     let migrate = match args.no_migrate {
         true => Migrate::Refuse,
         false => Migrate::Apply,
     };
-    let app = startup::open(context.config, Clock::system(), migrate).await?;
     if context.output.is_json() {
-        context
-            .output
-            .result(&json!({ "address": addr.to_string() }), |_| String::new())?;
+        let addresses = json!({
+            "address": listeners.grpc_address()?.map(|address| address.to_string()),
+            "http_address": listeners.http_address()?.to_string(),
+        });
+        context.output.result(&addresses, |_| String::new())?;
     }
-    serve::run(app, listener, shutdown).await?;
+    let start = Start::Settings(Box::new(context.config), Clock::system(), migrate);
+    serve::run(start, listeners, shutdown).await?;
     Ok(Exit::Done)
 }

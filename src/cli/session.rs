@@ -6,23 +6,63 @@ use crate::{
     app::App,
     base::{Clock, ResourceId, RunName},
     cli::Usage,
+    config::Auth,
     runs::Worker,
     serve,
     startup::{self, Migrate},
     tokens,
 };
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, ClientTlsConfig, Endpoint},
+};
+use zeroize::Zeroizing;
 
 /// How long a server may take to accept the connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Previews of a year are larger than the usual limit.
 const LARGEST_ANSWER: usize = 256 << 20;
 
+/// The way to the services.
+pub type Wire = InterceptedService<Channel, Credentials>;
+
+/// Shows the server that was named who calls.
+#[derive(Clone, Default)]
+pub struct Credentials(Option<MetadataValue<Ascii>>);
+
+impl Credentials {
+    fn new(auth: &Auth) -> Self {
+        let shown = auth.basic.as_ref().and_then(|basic| {
+            let pair = Zeroizing::new(format!("{}:{}", basic.username, basic.password.expose()));
+            let header = format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes()));
+            let mut header: MetadataValue<Ascii> = header.parse().ok()?;
+            header.set_sensitive(true);
+            Some(header)
+        });
+        Self(shown)
+    }
+}
+
+impl Interceptor for Credentials {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(shown) = &self.0 {
+            request
+                .metadata_mut()
+                .insert("authorization", shown.clone());
+        }
+        Ok(request)
+    }
+}
+
 /// A conversation with the services.
 pub struct Session {
     channel: Channel,
+    credentials: Credentials,
     /// Present when the services are in this process.
     app: Option<App>,
     tenant: ResourceId,
@@ -34,6 +74,7 @@ impl Session {
         match &context.global.server {
             Some(server) => Ok(Self {
                 channel: connect(server).await?,
+                credentials: Credentials::new(&context.config.auth),
                 app: None,
                 tenant: context.global.tenant.clone(),
             }),
@@ -51,19 +92,24 @@ impl Session {
     pub fn in_process(app: App, tenant: ResourceId) -> anyhow::Result<Self> {
         Ok(Self {
             channel: serve::in_process(&app)?,
+            credentials: Credentials::default(),
             app: Some(app),
             tenant,
         })
     }
 
     /// `TokenService`.
-    pub fn tokens(&self) -> TokenServiceClient<Channel> {
-        TokenServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    pub fn tokens(&self) -> TokenServiceClient<Wire> {
+        TokenServiceClient::new(self.wire()).max_decoding_message_size(LARGEST_ANSWER)
     }
 
     /// `SyncService`.
-    pub fn syncs(&self) -> SyncServiceClient<Channel> {
-        SyncServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    pub fn syncs(&self) -> SyncServiceClient<Wire> {
+        SyncServiceClient::new(self.wire()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    fn wire(&self) -> Wire {
+        InterceptedService::new(self.channel.clone(), self.credentials.clone())
     }
 
     /// What is in this process; `None` when a server was named.

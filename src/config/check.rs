@@ -1,15 +1,16 @@
 //! The rules: what each setting may be, and which settings must fit together.
 
 use super::{
-    Clockify, Config, Data, Database, Faults, Google, Grpc, Log, LogFormat, Notice, Origin, Otel,
-    Outbound, Pooler, Runs, Syncs, Tokens, database, endpoint,
+    Clockify, Config, Data, Database, Faults, Google, Grpc, Http, Log, LogFormat, Notice, Origin,
+    Otel, Outbound, Pooler, Runs, Serve, Syncs, Tokens, database, endpoint,
     layers::{Value, Values},
+    listen,
     read::Reader,
     units,
 };
 use crate::base::Secret;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 /// Length of a sealing key in bytes (AES-256).
 const KEY_BYTES: usize = 32;
@@ -26,13 +27,22 @@ pub(super) fn config(values: &Values, faults: &mut Faults, notices: &mut Vec<Not
             "redis.url: no effect yet: runs are claimed straight from the database",
         ));
     }
+    let auth = listen::auth(read);
+    let guarded = auth.basic.is_some();
     Config {
         key: read.optional("key", key),
         instance: read.optional("instance", instance),
         data: Data {
             dir: read.required("data.dir", |text| Ok(PathBuf::from(text))),
         },
-        grpc: grpc(read),
+        serve: Serve {
+            roles: read.required("serve.roles", str::parse),
+        },
+        grpc: grpc(read, guarded),
+        http: Http {
+            addr: listen::address(read, "http.addr", guarded),
+        },
+        auth,
         database: database(read),
         google: google(read),
         clockify: clockify(read),
@@ -123,23 +133,9 @@ fn redis_url(text: &str) -> Result<Secret, String> {
     }
 }
 
-fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let addr: SocketAddr = text
-        .replacen("localhost:", "127.0.0.1:", 1)
-        .parse()
-        .map_err(|_| "expected an address and a port, as in 127.0.0.1:50051".to_owned())?;
-    match addr.ip().is_loopback() {
-        true => Ok(addr),
-        false => Err(
-            "expected a loopback address: there is no authentication yet, so only this machine may call"
-                .to_owned(),
-        ),
-    }
-}
-
-fn grpc(read: &mut Reader<'_>) -> Grpc {
+fn grpc(read: &mut Reader<'_>, guarded: bool) -> Grpc {
     Grpc {
-        addr: read.required("grpc.addr", loopback),
+        addr: listen::address(read, "grpc.addr", guarded),
         reflection: read.flag("grpc.reflection"),
         max_message_bytes: read.bytes("grpc.max_message_bytes", 64 << 10..=256 << 20),
     }

@@ -11,10 +11,12 @@ mod file;
 mod keys;
 mod layers;
 mod levels;
+mod listen;
 mod names;
 mod one_off;
 pub mod originals;
 mod read;
+mod roles;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ mod variables;
 pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
 pub use levels::Levels;
 pub use one_off::OneOff;
+pub use roles::{Role, Roles};
 pub use sources::Sources;
 
 use self::variables::Variables;
@@ -39,8 +42,14 @@ pub struct Config {
     pub instance: Option<String>,
     /// Where files live.
     pub data: Data,
+    /// Which parts of a server this process is.
+    pub serve: Serve,
     /// The gRPC server.
     pub grpc: Grpc,
+    /// The HTTP server.
+    pub http: Http,
+    /// Who may call.
+    pub auth: Auth,
     /// The database.
     pub database: Database,
     /// Google's endpoints, client and budgets.
@@ -80,10 +89,40 @@ impl Data {
     }
 }
 
+/// Which parts of a server this process is.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    /// At least one.
+    pub roles: Roles,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where it listens: loopback, unless callers are asked for a password.
+    pub addr: SocketAddr,
+}
+
+/// Who may call.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// What callers must show. `None`: nothing, and only this machine can reach us.
+    pub basic: Option<BasicAuth>,
+}
+
+/// A name and a password.
+#[derive(Clone, Debug)]
+pub struct BasicAuth {
+    /// Without a colon.
+    pub username: String,
+    /// Not empty.
+    pub password: Secret,
+}
+
 /// The gRPC server.
 #[derive(Clone, Debug)]
 pub struct Grpc {
-    /// Where it listens: always loopback.
+    /// Where it listens: loopback, unless callers are asked for a password.
     pub addr: SocketAddr,
     /// Whether it describes itself.
     pub reflection: bool,

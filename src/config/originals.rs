@@ -63,8 +63,7 @@ const fn variable(of: &'static str, name: &'static str, verdict: Verdict) -> Var
 
 use Verdict::{Common, Ignored, Later, OneOff, Ours, Refused};
 
-const NO_HTTP: &str = "there is no HTTP port yet, only gRPC (grpc.addr)";
-const NO_WEB_AUTH: &str = "it guarded the HTTP pages, and there are none yet; the gRPC port listens on loopback only and asks nobody for a password";
+const NO_CORS: &str = "pages of other sites may not call";
 const NO_SESSIONS: &str = "there are no users and sessions yet";
 const NO_MAIL: &str = "there are no mails yet";
 const NO_BACKUPS: &str = "there are no backups yet";
@@ -128,9 +127,9 @@ pub const VARIABLES: &[Variable] = &[
         "SYNC_SCHEDULE",
         Later("there are no schedules yet; run `sync once` or `sync run` from cron until then"),
     ),
-    variable("M", "BASIC_AUTH_USERNAME", Later(NO_WEB_AUTH)),
-    variable("M", "BASIC_AUTH_PASSWORD", Later(NO_WEB_AUTH)),
-    variable("M", "SERVER_PORT", Later(NO_HTTP)),
+    variable("M", "BASIC_AUTH_USERNAME", Ours("auth.basic_username")),
+    variable("M", "BASIC_AUTH_PASSWORD", Ours("auth.basic_password")),
+    variable("M", "SERVER_PORT", Ours("http.addr")),
     variable("M C A D", "NODE_ENV", Common(GENERAL)),
     variable("G C A D", "PORT", Common(GENERAL)),
     variable("G", "HOST", Common(GENERAL)),
@@ -188,7 +187,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("D", "ADMIN_DISCORD_IDS", Ignored(NO_BOT)),
     variable("D", "JWT_REFRESH_SECRET", Ignored(NO_SESSIONS)),
     variable("D", "*_EXPIRES_IN", Ignored(NO_SESSIONS)),
-    variable("D", "CORS_ORIGINS", Ignored(NO_HTTP)),
+    variable("D", "CORS_ORIGINS", Ignored(NO_CORS)),
     variable("D", "ENABLE_ENCRYPTION", Ignored(NO_BACKUPS)),
     variable("D", "ENABLE_*", Common(GENERAL)),
     variable(

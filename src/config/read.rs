@@ -21,6 +21,11 @@ impl Reader<'_> {
             .expect("every key that is read is in the default file, as a test shows")
     }
 
+    /// Whether `key` has any text.
+    pub fn is_set(&self, key: &str) -> bool {
+        !self.value(key).text.is_empty()
+    }
+
     /// Reports `key` as wrong; `message` says what was expected.
     pub fn fault(&mut self, key: &str, message: impl Display) {
         let value = self.value(key).clone();

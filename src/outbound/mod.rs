@@ -9,6 +9,7 @@ mod classify;
 mod client;
 mod error;
 mod ledger;
+mod measure;
 mod options;
 mod permits;
 mod pool;

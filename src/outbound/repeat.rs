@@ -8,6 +8,7 @@ use crate::{
         breaker::{Admission, Breakers},
         classify::{Trouble, judge},
         client::Wire,
+        measure,
         pool::Pools,
     },
 };
@@ -168,9 +169,11 @@ impl Outbound {
             .await
             .unwrap_or_else(|_| Err(withheld(call, "the database does not answer", None)))?;
         let within = options.timeout.saturating_sub(begun.elapsed());
+        let sent = Instant::now();
         let answer = wire.send(call, within).await;
         let status = answer.status();
         let outcome = judge(call, answer, db.now());
+        measure::attempted(call.endpoint, &outcome, sent.elapsed());
         Span::current().record("attempt", attempt);
         if let Some(status) = status {
             Span::current().record("http.status", status);

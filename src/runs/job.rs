@@ -79,6 +79,7 @@ impl From<Error> for Ended {
             Error::Cancelled => Self::Stopped(None),
             Error::Precondition { reason, .. }
             | Error::Refused { reason, .. }
+            | Error::Unauthenticated { reason, .. }
             | Error::Denied { reason, .. } => Self::Fail(Failure::new(reason, message), None),
             Error::NeedsReauth { .. } => Self::Fail(Failure::new("NEEDS_REAUTH", message), None),
             Error::Invalid(_) => Self::Fail(Failure::new("INVALID_ARGUMENT", message), None),

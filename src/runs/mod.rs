@@ -4,9 +4,11 @@
 pub mod accept;
 mod backoff;
 pub mod cancel;
+pub mod depth;
 pub mod handle;
 mod housekeeping;
 pub mod job;
+mod measure;
 mod outcome;
 pub mod retry;
 pub mod rpc;

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     base::{Error, Result, RunName},
     db::Scope,
-    runs::{Ended, Failure, Handle, Job, Run, housekeeping, outcome, store},
+    runs::{Ended, Failure, Handle, Job, Run, housekeeping, measure, outcome, store},
 };
 use std::{
     collections::HashMap,
@@ -312,6 +312,7 @@ impl Inner {
         if ours {
             tx.commit().await?;
             tracing::info!(run.state = %release.state, "the run left the worker");
+            measure::left(run, release.state, now);
         }
         Ok(ours)
     }

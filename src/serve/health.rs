@@ -1,4 +1,5 @@
-//! `grpc.health.v1.Health`, telling the truth: the database is really asked, and the worker must have said that it lives.
+//! Whether calls make sense, found out for real: the database is asked, and the worker must have said that it lives. What
+//! was found is written on one board, which both HTTP's pages and `grpc.health.v1.Health` tell from.
 
 use crate::{
     app::App,
@@ -6,10 +7,12 @@ use crate::{
     db::migrate,
     runs::Pulse,
     serve::services,
+    web::health::{Finding, Report},
 };
 use chrono::TimeDelta;
-use std::time::Duration;
-use tokio::task::JoinHandle;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
 use tonic_health::{
     ServingStatus,
     pb::health_server,
@@ -29,88 +32,126 @@ const CLOCK: &str = "clock";
 /// More than this is not a difference that the work should live with silently.
 const LARGEST_SKEW: TimeDelta = TimeDelta::seconds(1);
 
-/// Watches the state and tells the health service.
-pub struct Health {
-    reporter: HealthReporter,
-    watch: JoinHandle<()>,
+/// Where it stands how the process is. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Board {
+    report: watch::Sender<Report>,
+    /// Locked while something is written, so that all readers are told in the same order.
+    reporter: Arc<Mutex<HealthReporter>>,
 }
 
-impl Health {
-    /// Looks once, and from then on every few seconds.
-    pub async fn start(
-        app: App,
-        pulse: Pulse,
-    ) -> (
+impl Board {
+    /// A process that lives and is not ready, and the gRPC service that tells of it.
+    pub(super) async fn new() -> (
         Self,
         health_server::HealthServer<impl health_server::Health>,
     ) {
         let (reporter, service) = health_reporter();
         set(&reporter, LIVENESS, true).await;
-        let mut watcher = Watcher {
-            app,
-            pulse,
-            reporter: reporter.clone(),
-            was_ready: true,
+        let board = Self {
+            report: watch::Sender::default(),
+            reporter: Arc::new(Mutex::new(reporter)),
         };
-        watcher.look().await;
-        let watch = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(EVERY).await;
-                watcher.look().await;
-            }
-        });
-        (Self { reporter, watch }, service)
+        board.database_is_missing("DATABASE_UNREACHABLE").await;
+        (board, service)
     }
 
-    /// From now on nothing new should be sent here.
-    pub async fn not_serving(&self) {
-        self.watch.abort();
-        set_ready(&self.reporter, false).await;
+    /// What stands there, now and later.
+    pub(super) fn read(&self) -> watch::Receiver<Report> {
+        self.report.subscribe()
+    }
+
+    /// The database was not opened yet, for this reason.
+    pub(super) async fn database_is_missing(&self, reason: &'static str) {
+        self.write(vec![Finding::needed("database", Some(reason))])
+            .await;
+    }
+
+    /// From now on nothing new should be sent here, whatever else is found.
+    pub(super) async fn not_serving(&self) {
+        let reporter = self.reporter.lock().await;
+        self.report.send_modify(|report| report.stopping = true);
+        set_ready(&reporter, false).await;
     }
 
     /// The end of the process.
-    pub async fn stop(self) {
-        set(&self.reporter, LIVENESS, false).await;
+    pub(super) async fn stop(&self) {
+        set(&*self.reporter.lock().await, LIVENESS, false).await;
+    }
+
+    async fn write(&self, findings: Vec<Finding>) {
+        let reporter = self.reporter.lock().await;
+        self.report.send_modify(|report| report.findings = findings);
+        let report = self.report.borrow().clone();
+        set_ready(&reporter, report.is_ready()).await;
+        let clock = report.findings.iter().find(|finding| finding.what == CLOCK);
+        set(
+            &reporter,
+            CLOCK,
+            clock.is_some_and(|clock| clock.wrong.is_none()),
+        )
+        .await;
     }
 }
 
-struct Watcher {
-    app: App,
-    pulse: Pulse,
-    reporter: HealthReporter,
-    was_ready: bool,
+/// Looks again and again until `stop`, and writes down what it finds.
+pub(super) struct Watcher {
+    pub(super) app: App,
+    /// Of the worker, where this process has one.
+    pub(super) pulse: Option<Pulse>,
+    pub(super) board: Board,
 }
 
 impl Watcher {
-    async fn look(&mut self) {
-        let found = self.find_out().await;
-        let ready = found.is_ok();
-        match (&found, self.was_ready) {
-            (Err(error), true) => tracing::warn!(%error, "not ready"),
-            (Ok(()), false) => tracing::info!("ready again"),
-            _ => {}
+    /// Goes on looking.
+    pub(super) async fn keep_looking(self, stop: CancellationToken) {
+        while tokio::time::timeout(EVERY, stop.cancelled()).await.is_err() {
+            self.look().await;
         }
-        self.was_ready = ready;
-        set_ready(&self.reporter, ready).await;
-        let skew = self.app.db.skew();
-        set(&self.reporter, CLOCK, skew.abs() <= LARGEST_SKEW).await;
     }
 
-    async fn find_out(&self) -> Result<()> {
+    /// Looks once.
+    pub(super) async fn look(&self) {
+        let was_ready = self.board.report.borrow().is_ready();
+        let database = self.database().await;
+        let worker = self.worker();
+        let skew = self.app.db.skew();
+        let clock = (skew.abs() > LARGEST_SKEW).then_some("CLOCKS_DIFFER");
+        let mut findings = vec![Finding::needed("database", reason(&database))];
+        if self.pulse.is_some() {
+            findings.push(Finding::needed("worker", reason(&worker)));
+        }
+        findings.push(Finding::noted(CLOCK, clock));
+        self.board.write(findings).await;
+        match (database.and(worker), was_ready) {
+            (Err(error), true) => tracing::warn!(%error, "not ready"),
+            (Ok(()), false) => tracing::info!("ready"),
+            _ => {}
+        }
+    }
+
+    async fn database(&self) -> Result<()> {
         let database = tokio::time::timeout(ANSWER_WITHIN, migrate::status(&self.app.db));
-        database
-            .await
-            .map_err(|_| {
-                Error::unavailable("DATABASE_UNREACHABLE", "the database does not answer")
-            })??
-            .check()?;
-        match self.pulse.is_felt() {
-            true => Ok(()),
-            false => Err(Error::unavailable(
+        let late = |_| Error::unavailable("DATABASE_UNREACHABLE", "the database does not answer");
+        database.await.map_err(late)??.check()
+    }
+
+    fn worker(&self) -> Result<()> {
+        match &self.pulse {
+            Some(pulse) if !pulse.is_felt() => Err(Error::unavailable(
                 "WORKER_LOST",
                 "the worker could not say for too long that it lives",
             )),
+            _ => Ok(()),
         }
+    }
+}
+
+fn reason(outcome: &Result<()>) -> Option<&'static str> {
+    match outcome {
+        Ok(()) => None,
+        Err(Error::Unavailable { reason, .. } | Error::Precondition { reason, .. }) => Some(reason),
+        Err(_) => Some("INTERNAL"),
     }
 }
 

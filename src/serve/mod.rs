@@ -1,110 +1,203 @@
-//! Starts the roles of a server, the gRPC services and the worker, and ends them in order.
+//! Starts the roles of a server and ends them in order: the faces first, so that it can be asked how it is, then what
+//! works behind them once the database answers.
 
+mod access;
 mod call;
+mod crew;
+mod face;
+mod gate;
 mod health;
 mod in_process;
+mod left_behind;
 mod services;
 
+pub use crew::Start;
 pub use in_process::in_process;
 pub use services::jobs;
 
 use crate::{
-    app::App,
+    api::auth::Guard,
+    app::{self, App},
     base::{Error, Result},
+    config::{Config, Role},
     db::Engine,
-    runs::Worker,
-    tokens,
+    telemetry::metrics,
+    web::Site,
 };
-use std::{net::SocketAddr, time::Duration};
-use tokio::{net::TcpListener, task::JoinHandle};
+use crew::Crew;
+use face::Face;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::service::Routes;
 
-/// How often a silent connection is asked whether somebody is there, and how long it may take to say so.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
-/// How long calls may go on once the work is stored. Streams that follow a run would go on for ever.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// Where a server listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For gRPC; `None` without that role.
+    pub grpc: Option<TcpListener>,
+    /// For HTTP, in every role: health and metrics are asked for there.
+    pub http: TcpListener,
+}
 
-/// Serves on `listener` until `shutdown`, then ends in order: says that it is not ready, takes no more calls, lets runs
-/// finish for the grace period and hands back the others, closes the database.
+impl Listeners {
+    /// As the settings say. [`Error::Unavailable`] names an address that cannot be had, and the variable that changes it.
+    pub async fn bind(config: &Config) -> Result<Self> {
+        let grpc = match config.serve.roles.has(Role::Rpc) {
+            true => Some(bind(config.grpc.addr, "SYNCLINE_GRPC_ADDR").await?),
+            false => None,
+        };
+        let http = bind(config.http.addr, "SYNCLINE_HTTP_ADDR").await?;
+        Ok(Self { grpc, http })
+    }
+
+    /// Where gRPC is answered.
+    pub fn grpc_address(&self) -> Result<Option<SocketAddr>> {
+        let address = self.grpc.as_ref().map(TcpListener::local_addr);
+        address.transpose().map_err(Error::internal)
+    }
+
+    /// Where HTTP is answered.
+    pub fn http_address(&self) -> Result<SocketAddr> {
+        self.http.local_addr().map_err(Error::internal)
+    }
+}
+
+async fn bind(address: SocketAddr, variable: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|cause| {
+        Error::unavailable(
+            "ADDRESS_UNAVAILABLE",
+            format!("cannot listen on {address}: {cause}; choose another one with {variable}"),
+        )
+    })
+}
+
+/// Serves until `shutdown`, then ends in order: says that it is not ready, takes no more calls, lets runs finish for the
+/// grace period and hands back the others, closes the database. While the database does not answer it serves, too:
+/// alive, not ready, and calls are answered `UNAVAILABLE`.
 ///
 /// # Errors
-/// When a role cannot start, or the listener breaks.
-pub async fn run(app: App, listener: TcpListener, shutdown: CancellationToken) -> Result<()> {
-    let address = listener.local_addr().map_err(Error::internal)?;
-    let worker = Worker::start(app.clone(), services::jobs(), None).await?;
-    let (health, health_service) = health::Health::start(app.clone(), worker.pulse()).await;
-    let routes = services::routes(&app)?;
-    let routes = services::with_reflection(routes.add_service(health_service), &app)?;
-    let end = CancellationToken::new();
-    let books = tokio::spawn(tokens::keep_books(app.clone(), end.clone()));
-    announce(&app, address);
+/// When the application cannot be opened and waiting would not help, or a listener breaks.
+pub async fn run(start: Start, listeners: Listeners, shutdown: CancellationToken) -> Result<()> {
+    metrics::install();
+    let config = start.config();
+    let (grpc_address, http_address) = (listeners.grpc_address()?, listeners.http_address()?);
+    let (keeper, door) = app::door();
+    let (board, health_service) = health::Board::new().await;
+    let guard = Guard::new(access::Access::new(&config.auth));
+    let gate = gate::Gate::new(door.clone());
+    let always = Routes::new(health_service);
+    let always = services::with_reflection(always, config)?;
+    let site = Site {
+        door,
+        health: board.read(),
+        guard: guard.clone(),
+        guarded: config.auth.basic.is_some(),
+        roles: config.serve.roles.clone(),
+        grpc: grpc_address,
+    };
+    let mut faces = Faces {
+        grpc: listeners
+            .grpc
+            .map(|listener| Face::grpc(listener, always, guard, gate.clone())),
+        http: Face::http(listeners.http, site),
+    };
 
-    let closing = CancellationToken::new();
-    let server = Server::builder()
-        .http2_keepalive_interval(Some(KEEPALIVE.0))
-        .http2_keepalive_timeout(Some(KEEPALIVE.1))
-        .layer(call::Layer)
-        .add_routes(routes)
-        .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
-            closing.clone().cancelled_owned(),
-        );
-    let mut server = tokio::spawn(server);
+    let told = |reason, what: &str| keeper.shut(reason, what);
+    let crew = tokio::select! {
+        crew = Crew::gather(&start, &board, told) => Some(crew?),
+        () = shutdown.cancelled() => None,
+        error = faces.broken() => return Err(error),
+    };
+    let Some(mut crew) = crew else {
+        tracing::info!("stopped before the database answered");
+        board.not_serving().await;
+        keeper.close();
+        faces.end().await;
+        return Ok(());
+    };
+    gate.open(services::routes(&crew.app)?);
+    keeper.open(crew.app.clone());
+    announce(&crew.app, grpc_address, http_address);
+
     let broken = tokio::select! {
         () = shutdown.cancelled() => None,
-        outcome = &mut server => Some(outcome),
+        error = faces.broken() => Some(error),
     };
-
     tracing::info!("stopping: no more calls and no more runs are taken");
-    health.not_serving().await;
-    closing.cancel();
-    worker.shut_down(app.config.runs.grace).await;
-    let outcome = match broken {
-        Some(outcome) => ended(outcome).and(Err(Error::internal("the server ended by itself"))),
-        None => drain(server).await,
-    };
-    health.stop().await;
-    end.cancel();
-    books.await.map_err(Error::internal)?;
-    app.db.close().await;
+    board.not_serving().await;
+    keeper.close();
+    faces.close_grpc();
+    crew.lay_down_work().await;
+    // Until here HTTP told that this process ends, to who asked for its health.
+    faces.end().await;
+    board.stop().await;
+    crew.go().await;
     tracing::info!("stopped");
-    outcome
+    broken.map_or(Ok(()), Err)
+}
+
+struct Faces {
+    grpc: Option<Face>,
+    http: Face,
+}
+
+impl Faces {
+    /// Returns when one of them ends by itself, with why.
+    async fn broken(&mut self) -> Error {
+        let Some(grpc) = &mut self.grpc else {
+            return self.http.broken().await;
+        };
+        tokio::select! {
+            error = grpc.broken() => error,
+            error = self.http.broken() => error,
+        }
+    }
+
+    fn close_grpc(&self) {
+        if let Some(grpc) = &self.grpc {
+            grpc.close();
+        }
+    }
+
+    async fn end(self) {
+        let grpc = async {
+            if let Some(grpc) = self.grpc {
+                grpc.end().await;
+            }
+        };
+        tokio::join!(grpc, self.http.end());
+    }
 }
 
 /// Says what somebody needs to know who looks at the first lines of the log.
-fn announce(app: &App, address: SocketAddr) {
+fn announce(app: &App, grpc: Option<SocketAddr>, http: SocketAddr) {
     let engine = match app.db.engine() {
         Engine::Sqlite => "SQLite",
         Engine::Postgres => "PostgreSQL",
     };
-    tracing::info!(
-        grpc.address = %address,
-        database.engine = engine,
-        key.id = %app.keys.newest(),
-        "serving gRPC on {address}, for this machine only: there is no authentication yet"
-    );
-}
-
-type Serving = JoinHandle<std::result::Result<(), tonic::transport::Error>>;
-
-async fn drain(mut server: Serving) -> Result<()> {
-    match tokio::time::timeout(LAST_ANSWERS, &mut server).await {
-        Ok(outcome) => ended(outcome),
-        Err(_) => {
-            server.abort();
-            Ok(())
+    let whom = match app.config.auth.basic {
+        Some(_) => "for callers who show name and password",
+        None => {
+            "for this machine only: there is no authentication (BASIC_AUTH_USERNAME, BASIC_AUTH_PASSWORD)"
         }
+    };
+    tracing::info!(http.address = %http, "serving HTTP on http://{http}, {whom}");
+    let roles = &app.config.serve.roles;
+    let key_id = app.keys.newest();
+    match grpc {
+        Some(address) => tracing::info!(
+            grpc.address = %address,
+            database.engine = engine,
+            key.id = %key_id,
+            roles = %roles,
+            "serving gRPC on {address}, {whom}"
+        ),
+        None => tracing::info!(
+            database.engine = engine,
+            key.id = %key_id,
+            roles = %roles,
+            "serving as {roles}, without gRPC"
+        ),
     }
-}
-
-fn ended(
-    outcome: std::result::Result<
-        std::result::Result<(), tonic::transport::Error>,
-        tokio::task::JoinError,
-    >,
-) -> Result<()> {
-    outcome
-        .map_err(Error::internal)?
-        .map_err(|error| Error::internal(format!("the server failed: {error}")))
 }

@@ -7,6 +7,7 @@ use crate::{
     },
     app::App,
     base::{Error, Result},
+    config::Config,
     runs::Job,
     syncs::{job::SyncJob, rpc::Syncs},
     tokens::Service as Tokens,
@@ -36,8 +37,8 @@ pub fn routes(app: &App) -> Result<Routes> {
 }
 
 /// Adds that the server describes itself, in both versions of the protocol, where the settings allow it.
-pub fn with_reflection(routes: Routes, app: &App) -> Result<Routes> {
-    if !app.config.grpc.reflection {
+pub fn with_reflection(routes: Routes, config: &Config) -> Result<Routes> {
+    if !config.grpc.reflection {
         return Ok(routes);
     }
     let builder = || {

@@ -21,6 +21,7 @@ pub mod rpc;
 pub mod rules;
 pub mod schedule;
 pub mod source;
+pub mod start;
 pub mod store;
 pub mod summary;
 pub mod update;

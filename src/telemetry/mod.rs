@@ -4,6 +4,7 @@
 
 mod bar;
 mod context;
+pub mod metrics;
 
 pub use bar::log_above;
 pub use context::{current_traceparent, inject, link, set_parent, set_parent_from};

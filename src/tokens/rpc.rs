@@ -5,7 +5,7 @@ use crate::{
         self, create_token_request, token_service_server::TokenService, update_token_request,
     },
     app::App,
-    base::{Error, Result, Secret, TokenName, Violation},
+    base::{Caller, Error, Result, Secret, TokenName, Violation},
     tokens::{
         self, Begin, Complete, Create, Given, Kind, OauthGrant, Provider, Redirected, Scopes,
         Standing, Token, Update, authorize, check, create, delete, gather, issue, keys, refresh,
@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status};
 /// `min_validity` where the caller names none.
 const DEFAULT_VALIDITY: TimeDelta = TimeDelta::minutes(1);
 
-/// Who reads, as long as callers have no names.
+/// Who reads, where nobody asked for a name, as in the process of a command.
 const CALLER: &str = "rpc";
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -165,6 +165,8 @@ impl TokenService for Service {
         &self,
         request: Request<v1::IssueAccessTokenRequest>,
     ) -> Answer<v1::IssueAccessTokenResponse> {
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.as_ref().map_or(CALLER, |caller| &caller.name);
         let request = request.into_inner();
         let mut wrong = Vec::new();
         let name = gather(&mut wrong, TokenName::parse("name", &request.name));
@@ -181,7 +183,7 @@ impl TokenService for Service {
             return Err(Error::Invalid(wrong).into());
         };
         let required = &request.required_scopes;
-        let issued = issue::issue(&self.0, &name, min_validity, required, CALLER).await?;
+        let issued = issue::issue(&self.0, &name, min_validity, required, caller).await?;
         Ok(Response::new(v1::IssueAccessTokenResponse {
             access_token: issued.secret.expose().to_owned(),
             token_type: match issued.kind {

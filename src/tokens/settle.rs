@@ -5,6 +5,7 @@ use crate::{
     base::{Error, Result, TokenName},
     connectors::google::{OAuthError, oauth},
     db::Scope,
+    telemetry::metrics,
     tokens::{
         EventKind, Scopes, Token,
         grant::{Grant, seal_access},
@@ -27,6 +28,12 @@ const BACKOFF: (TimeDelta, TimeDelta) = (TimeDelta::seconds(1), TimeDelta::minut
 /// Writes down what came of a refresh: the row with its new access token, or an error that the caller may hear. `None`
 /// when somebody else changed the row meanwhile, so that the answer does not count: look again.
 pub(super) async fn settle(app: &App, sent: &Sent, answer: Answer) -> Result<Option<Token>> {
+    let result = match &answer {
+        Ok(_) => "refreshed",
+        Err(OAuthError::NeedsReauth { .. }) => "needs_reauth",
+        Err(_) => "failed",
+    };
+    metrics::token_refreshed(sent.leased.provider.as_str(), result);
     match answer {
         Ok(grant) => renewed(app, sent, grant).await,
         Err(OAuthError::NeedsReauth { .. }) => given_up(app, sent, answer).await,

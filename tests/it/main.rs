@@ -20,3 +20,4 @@ mod store;
 mod syncs;
 mod testkit;
 mod tokens;
+mod web;

@@ -28,9 +28,10 @@ pub struct Builder {
 }
 
 impl Process {
-    /// `syncline` with these arguments.
+    /// `syncline` with these arguments. Its HTTP port is any free one: many run at the same time.
     pub fn syncline(arguments: &[&str]) -> Builder {
         Self::of(Path::new(env!("CARGO_BIN_EXE_syncline")), arguments)
+            .env("SYNCLINE_HTTP_ADDR", "127.0.0.1:0")
     }
 
     /// Another program with these arguments.

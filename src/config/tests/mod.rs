@@ -95,7 +95,8 @@ fn every_key_can_be_set_by_its_variable() {
     // Texts that differ from the default and are right for every key of their kind.
     let text_for = |key: &str, default: &str| match key {
         "key" => KEY.to_owned(),
-        "grpc.addr" => "[::1]:1".to_owned(),
+        "grpc.addr" | "http.addr" => "[::1]:1".to_owned(),
+        "serve.roles" => "worker".to_owned(),
         "database.url" | "database.migrate_url" => "postgres://h/d".to_owned(),
         "redis.url" => "redis://h".to_owned(),
         "database.pooler" => "transaction".to_owned(),
@@ -118,8 +119,14 @@ fn every_key_can_be_set_by_its_variable() {
     for (key, default) in keys::all() {
         let text = text_for(key, default);
         assert_ne!(&text, default, "{key}");
-        let config =
-            load(&[(&keys::variable(key), &text)]).unwrap_or_else(|faults| panic!("{faults}"));
+        // Name and password go together.
+        let other = match key.as_str() {
+            "auth.basic_username" => ("BASIC_AUTH_PASSWORD", "x"),
+            "auth.basic_password" => ("BASIC_AUTH_USERNAME", "x"),
+            _ => ("", ""),
+        };
+        let config = load(&[(&keys::variable(key), &text), other])
+            .unwrap_or_else(|faults| panic!("{faults}"));
         if key != "redis.url" {
             assert_ne!(format!("{config:?}"), plain, "{key} is read by nobody");
         }
@@ -330,4 +337,40 @@ fn the_pool_can_be_set_in_the_url_and_what_is_set_itself_wins() {
             .contains("database.max_connections (variable DATABASE_URL): expected a number from 1"),
         "{faults}"
     );
+}
+
+#[test]
+fn name_and_password_go_together() {
+    let alone = faults(&[("BASIC_AUTH_USERNAME", "ada")]);
+    assert!(alone.contains("auth.basic_password: is not set"), "{alone}");
+    let alone = faults(&[("BASIC_AUTH_PASSWORD", "canary")]);
+    assert!(
+        alone.contains("auth.basic_username: is not set") && !alone.contains("canary"),
+        "{alone}"
+    );
+    let both = [("BASIC_AUTH_USERNAME", "ada"), ("BASIC_AUTH_PASSWORD", "x")];
+    let basic = load(&both).unwrap().auth.basic.unwrap();
+    assert_eq!(
+        (basic.username.as_str(), basic.password.expose()),
+        ("ada", "x")
+    );
+    let colon = faults(&[("BASIC_AUTH_USERNAME", "a:b"), ("BASIC_AUTH_PASSWORD", "x")]);
+    assert!(colon.contains("without a colon"), "{colon}");
+}
+
+#[test]
+fn other_machines_may_call_only_with_a_password() {
+    for name in ["SYNCLINE_GRPC_ADDR", "SYNCLINE_HTTP_ADDR"] {
+        let open = faults(&[(name, "0.0.0.0:1")]);
+        assert!(open.contains("expected a loopback address"), "{open}");
+        assert!(open.contains("BASIC_AUTH_USERNAME"), "{open}");
+        let guarded = [
+            (name, "0.0.0.0:1"),
+            ("BASIC_AUTH_USERNAME", "ada"),
+            ("BASIC_AUTH_PASSWORD", "x"),
+        ];
+        assert!(load(&guarded).is_ok(), "{name}");
+    }
+    let config = load(&[("SERVER_PORT", "8080")]).unwrap();
+    assert_eq!(config.http.addr.to_string(), "127.0.0.1:8080");
 }

@@ -38,12 +38,11 @@ fn variables_of_the_originals_get_a_word_when_it_matters() {
     );
     assert_eq!(texts(&[("PORT", "1"), ("PATH", "z")], true).len(), 1);
     for (name, expected) in [
-        ("BASIC_AUTH_PASSWORD", "asks nobody for a password"),
         ("SYNC_SCHEDULE", "no schedules yet"),
         ("REDIS_URL", "redis.url: no effect yet"),
         ("RESEND_API_KEY", "no mails yet"),
         ("DISCORD_BOT_TOKEN", "not carried over"),
-        ("SYNCLINE_HTTP_ADDR", "no HTTP port yet"),
+        ("CORS_ORIGINS", "other sites may not call"),
         (
             "CLOCKIFY_API_TOKEN",
             "CLOCKIFY_API_TOKEN: no effect here: only `sync once`",

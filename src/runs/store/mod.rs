@@ -1,11 +1,13 @@
 //! The SQL of runs; of their log lines, workers and request ids in the files beside.
 
 mod bulk;
+mod depths;
 mod logs;
 mod requests;
 mod workers;
 
 pub use bulk::{NewRun, Open, insert_all, open_of};
+pub use depths::depths;
 pub use logs::{log, logs};
 pub use requests::{forget_requests, remember_request};
 pub use workers::{

@@ -8,9 +8,8 @@ use crate::{
     api::{filter, page::Page, v1},
     base::{Error, Result, RunName, SyncName, Violation, name::parse_parent},
     db::Scope,
-    runs::{self, accept},
-    syncs::job::{Arguments, KIND},
-    telemetry,
+    runs,
+    syncs::{job::Arguments, start},
 };
 
 impl Syncs {
@@ -22,23 +21,12 @@ impl Syncs {
         let (Some(name), Some(request_id), Some(days)) = (name, request_id, days) else {
             return Err(Error::Invalid(wrong));
         };
-        let sync = self.find(&name).await?;
         let arguments = Arguments {
             dry_run: request.dry_run,
             days,
             full: request.full,
         };
-        let accepted = accept::accept(
-            &self.0,
-            accept::Request {
-                kind: KIND,
-                sync: sync.name,
-                cause: "manual",
-                arguments: serde_json::to_value(arguments).map_err(Error::internal)?,
-                request_id,
-                traceparent: telemetry::current_traceparent(),
-            },
-        );
+        let accepted = start::start(&self.0, name, arguments, request_id);
         Ok(accepted.await?.into())
     }
 

@@ -3,7 +3,7 @@
 mod cleanup;
 mod commands;
 mod demo;
-mod doctor;
+pub mod doctor;
 mod login;
 mod once;
 mod runs;

@@ -44,7 +44,8 @@ fn drive(command: &mut Command, settings: &Value) -> Value {
     serde_json::from_slice(&output.stdout).expect("JSON")
 }
 
-fn python(script: &str, settings: &Value) -> Value {
+/// Runs a Python script of `tests/clients`.
+pub fn python(script: &str, settings: &Value) -> Value {
     let interpreter = installed("SYNCLINE_TEST_PYTHON", "target/clients/venv/bin/python");
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/clients")

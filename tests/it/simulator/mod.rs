@@ -1,7 +1,7 @@
 //! The simulator, asked as its clients ask it.
 
 mod calendar;
-mod clients;
+pub mod clients;
 mod clockify;
 mod control;
 mod faults;

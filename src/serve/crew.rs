@@ -1,0 +1,143 @@
+//! What works behind the faces: the application, its worker, and those who keep books. It comes together once the
+//! database answers.
+
+use crate::{
+    app::App,
+    base::{Clock, Error, Result},
+    config::{Config, Role},
+    db::Target,
+    runs::Worker,
+    serve::{
+        health::{Board, Watcher},
+        left_behind, services,
+    },
+    startup::{self, Migrate},
+    telemetry, tokens,
+};
+use std::time::Duration;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The wait between two attempts to reach the database, and the longest.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// The application of a server: there already, or still to be opened.
+pub enum Start {
+    /// It is there.
+    Open(App),
+    /// It is opened as the settings say; while a PostgreSQL server does not answer, again and again.
+    Settings(Box<Config>, Clock, Migrate),
+}
+
+impl Start {
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        match self {
+            Self::Open(app) => &app.config,
+            Self::Settings(config, ..) => config,
+        }
+    }
+
+    /// Only a server may come back by itself; a file that cannot be opened needs a person.
+    fn may_wait(&self) -> bool {
+        match self {
+            Self::Open(_) => false,
+            Self::Settings(config, ..) => {
+                let target = startup::database_options(config).target;
+                matches!(target, Target::Postgres(_))
+            }
+        }
+    }
+}
+
+/// Everybody who works.
+pub(super) struct Crew {
+    pub(super) app: App,
+    worker: Option<Worker>,
+    others: TaskTracker,
+    end: CancellationToken,
+}
+
+impl Crew {
+    /// Comes together, however long the database takes. `told` hears of each attempt that failed.
+    ///
+    /// # Errors
+    /// What does not pass by waiting: a database of another version, wrong keys, a file that cannot be opened.
+    pub(super) async fn gather(
+        start: &Start,
+        board: &Board,
+        told: impl Fn(&'static str, &str),
+    ) -> Result<Self> {
+        let may_wait = start.may_wait();
+        let mut wait = AGAIN.0;
+        loop {
+            match Self::attempt(start, board).await {
+                Err(Error::Unavailable { reason, what, .. }) if may_wait => {
+                    tracing::warn!(
+                        error.reason = reason,
+                        retry.after_ms = millis(wait),
+                        "waiting for the database: {what}"
+                    );
+                    told(reason, &what);
+                    board.database_is_missing(reason).await;
+                    // Replicas that lost the same database do not come back at the same moment.
+                    tokio::time::sleep(wait.mul_f64(rand::random_range(0.5..=1.0))).await;
+                    wait = (wait * 2).min(AGAIN.1);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn attempt(start: &Start, board: &Board) -> Result<Self> {
+        let app = match start {
+            Start::Open(app) => app.clone(),
+            Start::Settings(config, clock, migrate) => {
+                let app = startup::open((**config).clone(), clock.clone(), *migrate).await?;
+                left_behind::mention(&app).await;
+                app
+            }
+        };
+        let roles = &app.config.serve.roles;
+        let worker = match roles.has(Role::Worker) {
+            true => Some(Worker::start(app.clone(), services::jobs(), None).await?),
+            false => None,
+        };
+        let crew = Self {
+            worker,
+            others: TaskTracker::new(),
+            end: CancellationToken::new(),
+            app,
+        };
+        let watcher = Watcher {
+            app: crew.app.clone(),
+            pulse: crew.worker.as_ref().map(Worker::pulse),
+            board: board.clone(),
+        };
+        watcher.look().await;
+        crew.others.spawn(watcher.keep_looking(crew.end.clone()));
+        crew.others
+            .spawn(tokens::keep_books(crew.app.clone(), crew.end.clone()));
+        crew.others
+            .spawn(telemetry::metrics::keep_small(crew.end.clone()));
+        Ok(crew)
+    }
+
+    /// Takes no more work, lets runs finish for the grace period and hands back the others.
+    pub(super) async fn lay_down_work(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            worker.shut_down(self.app.config.runs.grace).await;
+        }
+    }
+
+    /// Writes down what is left, and closes the database.
+    pub(super) async fn go(self) {
+        self.end.cancel();
+        self.others.close();
+        self.others.wait().await;
+        self.app.db.close().await;
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

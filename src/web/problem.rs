@@ -1,0 +1,102 @@
+//! What went wrong, in HTTP: the one place that knows its status codes. The body is the same document that the command
+//! line prints with `--json`, and beside it `status` and `message` as the original server had them.
+
+use crate::{
+    api::status::Refusal,
+    base::{Error, Violation},
+};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use serde_json::json;
+
+/// What browsers show in the box that asks for name and password.
+const ASK: HeaderValue = HeaderValue::from_static("Basic realm=\"Syncline\", charset=\"UTF-8\"");
+
+/// A request that was not carried out.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    refusal: Refusal,
+}
+
+impl Problem {
+    /// The page is there, and does not know this method.
+    pub fn wrong_method() -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            refusal: Refusal {
+                code: "UNIMPLEMENTED".to_owned(),
+                reason: "METHOD_NOT_ALLOWED".to_owned(),
+                message: "this page does not know that method".to_owned(),
+                violations: Vec::new(),
+                retry_after: None,
+            },
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self {
+            status: status(&error),
+            refusal: error.into(),
+        }
+    }
+}
+
+fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::Invalid(_) => StatusCode::BAD_REQUEST,
+        Error::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
+        Error::Denied { .. } => StatusCode::FORBIDDEN,
+        Error::NotFound { .. } => StatusCode::NOT_FOUND,
+        Error::Exists { .. }
+        | Error::Conflict { .. }
+        | Error::Precondition { .. }
+        | Error::NeedsReauth { .. }
+        | Error::Refused { .. }
+        | Error::Cancelled => StatusCode::CONFLICT,
+        Error::Exhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Refusal {
+            code,
+            reason,
+            message,
+            violations,
+            retry_after,
+        } = self.refusal;
+        let violations: Vec<_> = violations.iter().map(violation).collect();
+        let body = Json(json!({
+            "status": "error",
+            "message": message,
+            "error": { "code": code, "reason": reason, "message": message, "violations": violations },
+        }));
+        let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.push((WWW_AUTHENTICATE, ASK));
+        }
+        if let Some(wait) = retry_after {
+            // Whole seconds, and never too early.
+            headers.push((RETRY_AFTER, (wait.as_secs() + 1).into()));
+        }
+        let mut response = (self.status, body).into_response();
+        response.headers_mut().extend(headers);
+        response
+    }
+}
+
+fn violation(violation: &Violation) -> serde_json::Value {
+    json!({ "field": violation.field, "description": violation.description })
+}
