@@ -4,6 +4,7 @@ use super::{Context, Exit};
 use crate::{
     base::Clock,
     db::{Db, Engine, Target, migrate},
+    schedules::identity::{self, Standing},
     startup,
 };
 use serde_json::json;
@@ -15,6 +16,8 @@ pub enum Command {
     Migrate,
     /// Say how the database stands to this version; changes nothing, fails when it is not current
     Status,
+    /// Say that this database, which is a copy or was restored, acts from now on: its schedules go on
+    Confirm,
 }
 
 pub async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
@@ -31,13 +34,16 @@ pub async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         context.output.result(&status, |_| message.clone())?;
         return Ok(Exit::Failed);
     }
+    if let Command::Confirm = command {
+        return confirm(context).await;
+    }
     if let Command::Migrate = command {
         startup::make_folder(&options)?;
     }
     let db = Db::connect(options, Clock::system()).await?;
     let status = match command {
         Command::Migrate => migrate::run(&db).await,
-        Command::Status => migrate::status(&db).await,
+        Command::Status | Command::Confirm => migrate::status(&db).await,
     };
     let engine = db.engine();
     db.close().await;
@@ -61,4 +67,20 @@ pub async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         true => Exit::Done,
         false => Exit::Failed,
     })
+}
+
+async fn confirm(context: Context) -> anyhow::Result<Exit> {
+    let app = startup::open(context.config, Clock::system(), startup::Migrate::Refuse).await?;
+    let standing = identity::check(&app).await?;
+    let resumed = identity::confirm(&app).await?;
+    app.db.close().await;
+    let message = match standing {
+        Standing::Itself => "the database is no copy: there was nothing to confirm".to_owned(),
+        Standing::UnconfirmedCopy => {
+            format!("the database acts from now on; schedules that go on: {resumed}")
+        }
+    };
+    let document = json!({ "resumed": resumed, "message": message });
+    context.output.result(&document, |_| message.clone())?;
+    Ok(Exit::Done)
 }

@@ -10,6 +10,7 @@ use crate::{
         schedule::{Outcome, PausedBy},
         store,
     },
+    telemetry::metrics,
 };
 
 /// Schedules that are looked after in one transaction.
@@ -71,12 +72,16 @@ async fn keep_due(app: &App) -> Result<Kept> {
     if due.is_empty() {
         return Ok(Kept::default());
     }
+    let times: Vec<_> = due.iter().filter_map(|schedule| schedule.next_at).collect();
     let mut book = Book::open(app, &mut tx, &due, now).await?;
     for schedule in &mut due {
         book.keep_due(schedule);
     }
     book.write(&mut tx, &due).await?;
     tx.commit().await?;
+    for at in times {
+        metrics::schedule_fired((now - at).to_std().unwrap_or_default());
+    }
     app.work_arrived.notify_waiters();
     Ok(Kept {
         schedules: due.len(),

@@ -7,6 +7,7 @@ use crate::{
     config::{Config, Role},
     db::Target,
     runs::Worker,
+    schedules::{Ticker, identity, ticker},
     serve::{
         health::{Board, Watcher},
         left_behind, services,
@@ -53,6 +54,9 @@ impl Start {
 pub(super) struct Crew {
     pub(super) app: App,
     worker: Option<Worker>,
+    ticker: Option<Ticker>,
+    /// Cancelled when nothing is to fire any more.
+    ticking: CancellationToken,
     others: TaskTracker,
     end: CancellationToken,
 }
@@ -97,20 +101,30 @@ impl Crew {
                 app
             }
         };
+        // Before anything fires, whoever of the replicas fires it.
+        identity::check(&app).await?;
         let roles = &app.config.serve.roles;
+        let ticking = CancellationToken::new();
+        let ticker = match roles.has(Role::Scheduler) {
+            true => Some(Ticker::start(app.clone(), &ticker::CHORES, ticking.clone()).await?),
+            false => None,
+        };
         let worker = match roles.has(Role::Worker) {
             true => Some(Worker::start(app.clone(), services::jobs(), None).await?),
             false => None,
         };
         let crew = Self {
             worker,
+            ticker,
+            ticking,
             others: TaskTracker::new(),
             end: CancellationToken::new(),
             app,
         };
         let watcher = Watcher {
             app: crew.app.clone(),
-            pulse: crew.worker.as_ref().map(Worker::pulse),
+            worker: crew.worker.as_ref().map(Worker::pulse),
+            ticker: crew.ticker.as_ref().map(Ticker::pulse),
             board: board.clone(),
         };
         watcher.look().await;
@@ -122,8 +136,12 @@ impl Crew {
         Ok(crew)
     }
 
-    /// Takes no more work, lets runs finish for the grace period and hands back the others.
+    /// Fires nothing and takes no more work, lets runs finish for the grace period and hands back the others.
     pub(super) async fn lay_down_work(&mut self) {
+        self.ticking.cancel();
+        if let Some(ticker) = self.ticker.take() {
+            ticker.ended().await;
+        }
         if let Some(worker) = self.worker.take() {
             worker.shut_down(self.app.config.runs.grace).await;
         }

@@ -5,7 +5,8 @@ use crate::{
     app::App,
     base::{Error, Result},
     db::migrate,
-    runs::Pulse,
+    runs,
+    schedules::{identity, ticker},
     serve::services,
     web::health::{Finding, Report},
 };
@@ -29,6 +30,8 @@ const LIVENESS: &str = "liveness";
 const READINESS: &str = "readiness";
 /// Whether this machine's clock and the database's agree.
 const CLOCK: &str = "clock";
+/// Why the schedules of a database rest that was copied or restored.
+const COPY: &str = "INSTANCE_UNCONFIRMED";
 /// More than this is not a difference that the work should live with silently.
 const LARGEST_SKEW: TimeDelta = TimeDelta::seconds(1);
 
@@ -98,7 +101,9 @@ impl Board {
 pub(super) struct Watcher {
     pub(super) app: App,
     /// Of the worker, where this process has one.
-    pub(super) pulse: Option<Pulse>,
+    pub(super) worker: Option<runs::Pulse>,
+    /// Of what fires schedules, where this process does.
+    pub(super) ticker: Option<ticker::Pulse>,
     pub(super) board: Board,
 }
 
@@ -114,16 +119,34 @@ impl Watcher {
     pub(super) async fn look(&self) {
         let was_ready = self.board.report.borrow().is_ready();
         let database = self.database().await;
-        let worker = self.worker();
+        let worker = lives(
+            self.worker.as_ref().is_none_or(runs::Pulse::is_felt),
+            "WORKER_LOST",
+            "the worker could not say for too long that it lives",
+        );
+        let scheduler = lives(
+            self.ticker.as_ref().is_none_or(ticker::Pulse::is_felt),
+            "SCHEDULER_LOST",
+            "nobody could look for too long which schedules are due",
+        );
+        let copy = match &database {
+            Ok(()) => identity::standing(&self.app).await.ok(),
+            Err(_) => None,
+        };
+        let copy = (copy == Some(identity::Standing::UnconfirmedCopy)).then_some(COPY);
         let skew = self.app.db.skew();
         let clock = (skew.abs() > LARGEST_SKEW).then_some("CLOCKS_DIFFER");
         let mut findings = vec![Finding::needed("database", reason(&database))];
-        if self.pulse.is_some() {
+        if self.worker.is_some() {
             findings.push(Finding::needed("worker", reason(&worker)));
         }
+        if self.ticker.is_some() {
+            findings.push(Finding::needed("scheduler", reason(&scheduler)));
+        }
         findings.push(Finding::noted(CLOCK, clock));
+        findings.push(Finding::noted("instance", copy));
         self.board.write(findings).await;
-        match (database.and(worker), was_ready) {
+        match (database.and(worker).and(scheduler), was_ready) {
             (Err(error), true) => tracing::warn!(%error, "not ready"),
             (Ok(()), false) => tracing::info!("ready"),
             _ => {}
@@ -135,15 +158,12 @@ impl Watcher {
         let late = |_| Error::unavailable("DATABASE_UNREACHABLE", "the database does not answer");
         database.await.map_err(late)??.check()
     }
+}
 
-    fn worker(&self) -> Result<()> {
-        match &self.pulse {
-            Some(pulse) if !pulse.is_felt() => Err(Error::unavailable(
-                "WORKER_LOST",
-                "the worker could not say for too long that it lives",
-            )),
-            _ => Ok(()),
-        }
+fn lives(felt: bool, reason: &'static str, what: &str) -> Result<()> {
+    match felt {
+        true => Ok(()),
+        false => Err(Error::unavailable(reason, what)),
     }
 }
 

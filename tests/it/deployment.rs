@@ -49,20 +49,33 @@ fn the_chart_says_which_value_is_missing_or_wrong() {
     for (settings, expected) in [
         (&SECRET[..0], "secret.databaseUrl is missing"),
         (&SECRET[..2], "secret.basicAuthUsername is missing"),
-        (&["workloads.all.roles={wroker}"][..], "workloads.all.roles.0"),
-        (&["secret.databaseUrl=mysql://db.example.com"][..], "secret.databaseUrl"),
+        (
+            &["workloads.all.roles={wroker}"][..],
+            "workloads.all.roles.0",
+        ),
+        (
+            &["secret.databaseUrl=mysql://db.example.com"][..],
+            "secret.databaseUrl",
+        ),
         (&["replicas=3"][..], "replicas"),
     ] {
         let output = helm("template", settings);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success() && said.contains(expected), "{settings:?}: {said}");
+        assert!(
+            !output.status.success() && said.contains(expected),
+            "{settings:?}: {said}"
+        );
     }
 }
 
 #[test]
 fn the_chart_passes_lint() {
     let output = helm("lint", &SECRET);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 #[test]
@@ -72,7 +85,10 @@ fn the_compose_file_is_valid_and_asks_for_its_secrets() {
     let variables = checked(&json!({"compose": compose, "compose_schema": schema}));
     assert_known(&variables);
     for secret in ["SYNCLINE_KEY", "POSTGRES_PASSWORD", "BASIC_AUTH_PASSWORD"] {
-        assert!(compose.contains(&format!("${{{secret}:?")), "{secret} has a default");
+        assert!(
+            compose.contains(&format!("${{{secret}:?")),
+            "{secret} has a default"
+        );
     }
     assert!(compose.contains("--maxmemory-policy, noeviction"));
     assert!(compose.contains("--appendonly"));
@@ -97,7 +113,11 @@ fn helm(command: &str, settings: &[&str]) -> Output {
 
 fn rendered(settings: &[&str]) -> String {
     let output = helm("template", settings);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -117,7 +137,11 @@ fn checked(settings: &Value) -> Vec<String> {
     let input = script.stdin.take().unwrap();
     serde_json::to_writer(input, &settings).unwrap();
     let output = script.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -127,6 +151,9 @@ fn assert_known(variables: &[String]) {
     assert!(variables.len() > 4, "{variables:?}");
     for variable in variables {
         let named = Regex::new(&format!(r"\b{variable}\b")).unwrap();
-        assert!(named.is_match(&manual), "{variable} is not a variable of Syncline");
+        assert!(
+            named.is_match(&manual),
+            "{variable} is not a variable of Syncline"
+        );
     }
 }
