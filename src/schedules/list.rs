@@ -10,7 +10,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 /// One time and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,11 +70,13 @@ pub async fn list(
         if lines.len() >= limit {
             break;
         }
-        if !tables.contains_key(&stretch.version) {
-            let spec = store::spec(tx, key, stretch.version).await?;
-            tables.insert(stretch.version, spec.and_then(|spec| Timetable::new(&spec)));
-        }
-        let table = tables.get(&stretch.version).and_then(Option::as_ref);
+        let table = match tables.entry(stretch.version) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let spec = store::spec(tx, key, stretch.version).await?;
+                unknown.insert(spec.and_then(|spec| Timetable::new(&spec)))
+            }
+        };
         let second = TimeDelta::seconds(1);
         let times = match table {
             Some(table) if stretch.first < stretch.last => {

@@ -182,7 +182,7 @@ impl Timetable {
             .iter()
             .take(8)
             .fold(0, |sum, byte| (sum << 8) | u128::from(*byte));
-        let millis = u128::try_from(room.num_milliseconds()).unwrap_or(0) * part >> 64;
+        let millis = (u128::try_from(room.num_milliseconds()).unwrap_or(0) * part) >> 64;
         at + TimeDelta::milliseconds(i64::try_from(millis).unwrap_or(0))
     }
 

@@ -53,21 +53,13 @@ async fn replicas_killed_at_random_lose_and_double_no_time(database: Database) {
         overlap: Overlap::Allow,
         ..every(1)
     };
-    let keys: Vec<_> = (0..SCHEDULES)
-        .map(|n| {
-            Key::new(
-                ResourceId::default_tenant(),
-                "test",
-                &ResourceId::parse("id", &format!("s{n}")).unwrap(),
-            )
-        })
-        .collect();
-    let began = app.db.now();
-    for key in &keys {
+    let mut schedules = Vec::new();
+    for n in 0..SCHEDULES {
+        let subject = ResourceId::parse("id", &format!("s{n}")).unwrap();
+        let key = Key::new(ResourceId::default_tenant(), "test", &subject);
         let mut tx = app.db.write(scope()).await.unwrap();
-        change::put(&app, &mut tx, key.clone(), json!({}), spec.clone())
-            .await
-            .unwrap();
+        let put = change::put(&app, &mut tx, key, json!({}), spec.clone());
+        schedules.push(put.await.unwrap());
         tx.commit().await.unwrap();
     }
     let mut replicas = vec![start(&database), start(&database)];
@@ -97,14 +89,17 @@ async fn replicas_killed_at_random_lose_and_double_no_time(database: Database) {
     .await;
     drop(replicas);
     let (mut times, mut outcomes) = (0, BTreeMap::<_, usize>::new());
-    for key in &keys {
+    for Schedule {
+        key, created_at, ..
+    } in &schedules
+    {
         let mut tx = app.db.read(scope()).await.unwrap();
-        let lines = list::list(&mut tx, key, began, stop, 1_000_000, app.db.now())
-            .await
-            .unwrap()
-            .unwrap();
+        let now = app.db.now();
+        let lines = list::list(&mut tx, key, *created_at, stop, 1_000_000, now);
+        let lines = lines.await.unwrap().unwrap();
         let told: Vec<_> = lines.iter().rev().map(|line| line.at.timestamp()).collect();
-        let expected: Vec<_> = (began.timestamp() + 1..told.last().unwrap() + 1).collect();
+        let expected: Vec<_> =
+            (created_at.timestamp() + 1..=told.last().unwrap().to_owned()).collect();
         assert_eq!(told, expected, "{key}");
         assert!(*told.last().unwrap() >= stop.timestamp() - 1, "{key}");
         times += told.len();
