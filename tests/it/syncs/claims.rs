@@ -181,8 +181,14 @@ async fn a_database_where_two_runs_of_one_sync_run_is_migrated_by_its_plain_owne
         )
     };
     let back = format!(
-        "DROP INDEX {schema}.runs_one_at_a_time, {schema}.token_events_by_age, {schema}.token_reads_by_age; \
-         ALTER TABLE {schema}.effects DROP COLUMN stale; DELETE FROM {schema}.syncline_migrations WHERE version > 1; {}{}{}",
+        "CREATE TABLE public.kept (LIKE {schema}.syncline_migrations INCLUDING ALL); \
+         INSERT INTO public.kept SELECT * FROM {schema}.syncline_migrations WHERE version = 1; \
+         ALTER TABLE public.kept OWNER TO {owner}; DROP SCHEMA {schema} CASCADE; \
+         CREATE SCHEMA {schema} AUTHORIZATION {owner}; ALTER TABLE public.kept SET SCHEMA {schema}; \
+         ALTER TABLE {schema}.kept RENAME TO syncline_migrations; SET ROLE {owner}; SET search_path TO {schema}; {}\n{}; \
+         RESET ROLE; {}{}{}",
+        include_str!("../../../migrations/0001_ground.sql"),
+        include_str!("../../../migrations/0001_ground.postgres.sql"),
         run(1, "running"),
         run(2, "running"),
         run(3, "succeeded")
