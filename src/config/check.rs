@@ -236,7 +236,10 @@ fn runs(read: &mut Reader<'_>) -> Runs {
         dead_after: read.duration("runs.dead_after", "100ms", "10m"),
         poll: read.duration("runs.poll", "10ms", "1m"),
         concurrency: read.number("runs.concurrency", 1..=1000),
+        tenant_concurrency: read.number("runs.tenant_concurrency", 0..=1_000_000),
+        account_concurrency: read.number("runs.account_concurrency", 0..=1_000_000),
         grace: read.duration("runs.grace", "0s", "1h"),
+        cancel_grace: read.duration("runs.cancel_grace", "0s", "1h"),
         max_attempts: read.number("runs.max_attempts", 1..=100),
         retention: read.duration("runs.retention", "1h", "3650d"),
     };

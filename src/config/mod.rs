@@ -194,8 +194,14 @@ pub struct Runs {
     pub poll: Duration,
     /// Runs at the same time in this process.
     pub concurrency: usize,
+    /// Runs of one tenant at the same time; 0 is no limit.
+    pub tenant_concurrency: u32,
+    /// Runs of one lane at the same time; 0 is no limit.
+    pub account_concurrency: u32,
     /// How long work may go on after SIGTERM.
     pub grace: Duration,
+    /// How long a run that must stop may take to do so by itself.
+    pub cancel_grace: Duration,
     /// Attempts of one run.
     pub max_attempts: u32,
     /// How long finished runs are kept.

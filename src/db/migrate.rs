@@ -21,12 +21,20 @@ struct Source {
 }
 
 /// All migrations, oldest first. Append only.
-const SOURCES: &[Source] = &[Source {
-    version: 1,
-    description: "ground",
-    portable: include_str!("../../migrations/0001_ground.sql"),
-    postgres: include_str!("../../migrations/0001_ground.postgres.sql"),
-}];
+const SOURCES: &[Source] = &[
+    Source {
+        version: 1,
+        description: "ground",
+        portable: include_str!("../../migrations/0001_ground.sql"),
+        postgres: include_str!("../../migrations/0001_ground.postgres.sql"),
+    },
+    Source {
+        version: 3,
+        description: "queue",
+        portable: include_str!("../../migrations/0003_queue.sql"),
+        postgres: include_str!("../../migrations/0003_queue.postgres.sql"),
+    },
+];
 
 /// How a database stands to this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

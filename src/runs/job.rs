@@ -21,14 +21,28 @@ pub enum Ended {
     Succeeded(Value),
     /// Something was done and something failed.
     Partial(Value, Failure),
-    /// It failed in a way that may pass; begin again, not before the moment where one is given.
-    Retry(Failure, Option<DateTime<Utc>>),
-    /// It failed, and would again.
+    /// It failed in a way that may pass; begin again, not before the moment where one is given. With what was done so far.
+    Retry(Failure, Option<DateTime<Utc>>, Option<Value>),
+    /// It failed, and would again. With what was done so far.
     Fail(Failure, Option<Value>),
     /// Nothing is wrong, but it can only go on at that moment; the text says why, for a person. With what was done so far.
     Wait(DateTime<Utc>, String, Option<Value>),
     /// It stopped because [`Handle::stopping`] said so, with what was done so far.
     Stopped(Option<Value>),
+}
+
+impl Ended {
+    /// The same end, with what was done until then.
+    pub fn with_result(self, result: Value) -> Self {
+        match self {
+            Self::Succeeded(_) => Self::Succeeded(result),
+            Self::Partial(_, failure) => Self::Partial(result, failure),
+            Self::Retry(failure, not_before, _) => Self::Retry(failure, not_before, Some(result)),
+            Self::Fail(failure, _) => Self::Fail(failure, Some(result)),
+            Self::Wait(until, why, _) => Self::Wait(until, why, Some(result)),
+            Self::Stopped(_) => Self::Stopped(Some(result)),
+        }
+    }
 }
 
 /// Why something failed.
@@ -58,8 +72,10 @@ impl From<Error> for Ended {
             Error::Exhausted { until, .. } => Self::Wait(until, message, None),
             Error::Unavailable {
                 reason, retry_at, ..
-            } => Self::Retry(Failure::new(reason, message), retry_at),
-            Error::Conflict { .. } => Self::Retry(Failure::new("CHANGED_MEANWHILE", message), None),
+            } => Self::Retry(Failure::new(reason, message), retry_at, None),
+            Error::Conflict { .. } => {
+                Self::Retry(Failure::new("CHANGED_MEANWHILE", message), None, None)
+            }
             Error::Cancelled => Self::Stopped(None),
             Error::Precondition { reason, .. }
             | Error::Refused { reason, .. }
@@ -68,7 +84,7 @@ impl From<Error> for Ended {
             Error::Invalid(_) => Self::Fail(Failure::new("INVALID_ARGUMENT", message), None),
             Error::NotFound { .. } => Self::Fail(Failure::new("NOT_FOUND", message), None),
             Error::Exists { .. } => Self::Fail(Failure::new("ALREADY_EXISTS", message), None),
-            Error::Internal(_) => Self::Retry(Failure::new("INTERNAL", message), None),
+            Error::Internal(_) => Self::Retry(Failure::new("INTERNAL", message), None, None),
         }
     }
 }

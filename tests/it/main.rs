@@ -11,6 +11,7 @@ mod layering;
 mod originals;
 mod outbound;
 mod readme;
+mod runs;
 mod secrets_scan;
 mod simulator;
 mod store;

@@ -29,12 +29,15 @@ impl Syncs {
         let accepted = accept::accept(
             &self.0,
             accept::Request {
-                kind: KIND,
-                sync: name.unwrap_or(sync.name),
-                cause: "manual",
-                arguments: serde_json::to_value(arguments).map_err(Error::internal)?,
                 request_id: request_id.flatten(),
                 traceparent: telemetry::current_traceparent(),
+                lane: sync.destination.id.to_string(),
+                ..accept::Request::new(
+                    KIND,
+                    name.unwrap_or(sync.name),
+                    "manual",
+                    serde_json::to_value(arguments).map_err(Error::internal)?,
+                )
             },
         );
         Ok(accepted.await?.into())
