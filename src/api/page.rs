@@ -1,7 +1,6 @@
 //! Paging: a token is opaque to clients, says where the next page begins, and is bound to the arguments it came from.
 
-use crate::base::{Error, Result};
-use aws_lc_rs::digest::{SHA256, digest};
+use crate::base::{Error, Result, sha256};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
 /// Page size when the client names none.
@@ -83,10 +82,8 @@ fn key_of(token: &str, binding: [u8; BINDING]) -> Option<String> {
 }
 
 fn binding_of(arguments: &[&str]) -> [u8; BINDING] {
-    let digest = digest(&SHA256, arguments.join("\u{0}").as_bytes());
-    let mut binding = [0; BINDING];
-    binding.copy_from_slice(&digest.as_ref()[..BINDING]);
-    binding
+    let digest = sha256(arguments.join("\u{0}"));
+    std::array::from_fn(|index| digest[index])
 }
 
 #[cfg(test)]

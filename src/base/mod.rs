@@ -1,11 +1,15 @@
-//! What every layer speaks: errors, resource names, time, secrets.
+//! What every layer speaks: errors, resource names, words, time, secrets.
 
 pub mod clock;
+pub mod digest;
 pub mod error;
 pub mod name;
 pub mod secret;
+pub mod words;
 
 pub use clock::Clock;
+pub use digest::sha256;
 pub use error::{Error, Result, Violation};
 pub use name::{EffectName, RecordName, ResourceId, RunName, SyncName, TenantId, TokenName};
 pub use secret::Secret;
+pub(crate) use words::words;

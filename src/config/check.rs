@@ -2,7 +2,7 @@
 
 use super::{
     Clockify, Config, Data, Database, Faults, Google, Grpc, Log, LogFormat, Notice, Origin, Otel,
-    Outbound, Pooler, Runs, Syncs, database, endpoint,
+    Outbound, Pooler, Runs, Syncs, Tokens, database, endpoint,
     layers::{Value, Values},
     read::Reader,
     units,
@@ -38,6 +38,9 @@ pub(super) fn config(values: &Values, faults: &mut Faults, notices: &mut Vec<Not
         clockify: clockify(read),
         outbound: outbound(read),
         runs: runs(read),
+        tokens: Tokens {
+            history_retention: read.duration("tokens.history_retention", "1h", "3650d"),
+        },
         syncs: Syncs {
             days: read.number("syncs.days", 1..=1825),
             overlap: read.duration("syncs.overlap", "0s", "30d"),

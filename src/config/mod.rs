@@ -52,6 +52,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// Executing runs.
     pub runs: Runs,
+    /// Credentials.
+    pub tokens: Tokens,
     /// What syncs do when they do not say otherwise.
     pub syncs: Syncs,
     /// What is logged.
@@ -206,6 +208,13 @@ pub struct Runs {
     pub max_attempts: u32,
     /// How long finished runs are kept.
     pub retention: Duration,
+}
+
+/// Credentials.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// How long events and counts of reads are kept.
+    pub history_retention: Duration,
 }
 
 /// What syncs do when they do not say otherwise.

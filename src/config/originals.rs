@@ -88,7 +88,9 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "M",
         "GOOGLE_USER_EMAIL",
-        OneOff("the account that the Google token must belong to"),
+        OneOff(
+            "the account that the Google token must belong to; compared where the token tells its mail address",
+        ),
     ),
     variable(
         "M",

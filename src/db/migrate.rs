@@ -29,6 +29,12 @@ const SOURCES: &[Source] = &[
         postgres: include_str!("../../migrations/0001_ground.postgres.sql"),
     },
     Source {
+        version: 2,
+        description: "engine",
+        portable: include_str!("../../migrations/0002_engine.sql"),
+        postgres: include_str!("../../migrations/0002_engine.postgres.sql"),
+    },
+    Source {
         version: 3,
         description: "queue",
         portable: include_str!("../../migrations/0003_queue.sql"),

@@ -7,9 +7,22 @@ use crate::{
     runs::{Run, State, store},
 };
 
+const UNTAKEN: [State; 3] = [State::Queued, State::Retrying, State::Waiting];
+
+/// Cancels a run that no worker has, and says why in its log; `false` when it is not one of those.
+pub async fn withdraw(app: &App, name: &RunName, why: &str) -> Result<bool> {
+    let now = app.db.now();
+    let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
+    let withdrawn = store::transition(&mut tx, name, &UNTAKEN, State::Cancelled, now).await?;
+    if withdrawn {
+        store::log(&mut tx, name, "warn", why, now).await?;
+        tx.commit().await?;
+    }
+    Ok(withdrawn)
+}
+
 /// Cancels a run that no worker has at once; asks the worker of a running one to stop. A finished run is refused.
 pub async fn cancel(app: &App, name: &RunName) -> Result<Run> {
-    const UNTAKEN: [State; 3] = [State::Queued, State::Retrying, State::Waiting];
     let now = app.db.now();
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
     let stopped = store::transition(&mut tx, name, &UNTAKEN, State::Cancelled, now).await?

@@ -20,78 +20,40 @@ pub use job::{Ended, Failure, Job};
 pub use priority::Priority;
 pub use worker::{Pulse, Worker};
 
-use crate::base::{Error, Result, RunName, SyncName};
+use crate::base::{RunName, SyncName, words};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fmt;
 
-/// Where a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Accepted; a worker will take it.
-    Queued,
-    /// A worker has it.
-    Running,
-    /// An attempt failed in a way that may pass.
-    Retrying,
-    /// Waits for a budget or an answer; uses up no attempt.
-    Waiting,
-    /// Everything was done.
-    Succeeded,
-    /// Something was done and something failed.
-    Partial,
-    /// Nothing more will be tried.
-    Failed,
-    /// Somebody cancelled it.
-    Cancelled,
+words! {
+    /// Where a run is.
+    State {
+        /// Accepted; a worker will take it.
+        Queued = "queued",
+        /// A worker has it.
+        Running = "running",
+        /// An attempt failed in a way that may pass.
+        Retrying = "retrying",
+        /// Waits for a budget or an answer; uses up no attempt.
+        Waiting = "waiting",
+        /// Everything was done.
+        Succeeded = "succeeded",
+        /// Something was done and something failed.
+        Partial = "partial",
+        /// Nothing more will be tried.
+        Failed = "failed",
+        /// Somebody cancelled it.
+        Cancelled = "cancelled",
+    }
 }
 
 impl State {
-    const ALL: [(Self, &'static str); 8] = [
-        (Self::Queued, "queued"),
-        (Self::Running, "running"),
-        (Self::Retrying, "retrying"),
-        (Self::Waiting, "waiting"),
-        (Self::Succeeded, "succeeded"),
-        (Self::Partial, "partial"),
-        (Self::Failed, "failed"),
-        (Self::Cancelled, "cancelled"),
-    ];
-
-    /// As the database writes it.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(state, _)| *state == self)
-            .map_or("", |(_, text)| text)
-    }
-
-    /// Reads what the database, or in any case a person, wrote.
-    pub fn parse(text: &str) -> Result<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, known)| known.eq_ignore_ascii_case(text))
-            .map(|(state, _)| *state)
-            .ok_or_else(|| Error::invalid("state", format!("expected one of {}", Self::names())))
-    }
-
     /// Whether nothing happens to the run any more by itself.
     pub fn is_final(self) -> bool {
         matches!(
             self,
             Self::Succeeded | Self::Partial | Self::Failed | Self::Cancelled
         )
-    }
-
-    fn names() -> String {
-        Self::ALL.map(|(_, text)| text.to_uppercase()).join(", ")
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -170,23 +132,4 @@ pub struct LogLine {
     pub level: String,
     /// For a person.
     pub message: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::State;
-
-    #[test]
-    fn every_state_survives_its_own_text() {
-        for (state, text) in State::ALL {
-            assert_eq!(State::parse(&text.to_uppercase()).unwrap(), state);
-            assert_eq!(state.to_string(), text);
-        }
-        assert!(
-            State::parse("done")
-                .unwrap_err()
-                .to_string()
-                .contains("SUCCEEDED")
-        );
-    }
 }

@@ -252,6 +252,7 @@ mod tests {
                 domains: vec![],
                 declined: false,
             }),
+            events: Vec::new(),
             reading: Reading::Done,
         }
     }

@@ -1,57 +1,27 @@
 //! One thing written, or to be written, to a destination for one record.
 
 use crate::{
-    base::{EffectName, Error, ResourceId, Result},
+    base::{EffectName, ResourceId, words},
     syncs::entry::Wanted,
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// Where an effect is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Decided, not sent.
-    Planned,
-    /// Sent, or about to be.
-    Sending,
-    /// At the destination.
-    Done,
-    /// Sent, and the answer never came.
-    Unknown,
-    /// Refused.
-    Failed,
-    /// Deleted by the user.
-    Tombstoned,
-}
-
-impl State {
-    const ALL: [(Self, &'static str); 6] = [
-        (Self::Planned, "planned"),
-        (Self::Sending, "sending"),
-        (Self::Done, "done"),
-        (Self::Unknown, "unknown"),
-        (Self::Failed, "failed"),
-        (Self::Tombstoned, "tombstoned"),
-    ];
-
-    /// As the database writes it.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(state, _)| *state == self)
-            .map_or("", |(_, text)| text)
-    }
-
-    /// Reads what the database, or in any case a person, wrote.
-    pub fn parse(text: &str) -> Result<Self> {
-        Self::ALL
-            .iter()
-            .find(|(_, known)| known.eq_ignore_ascii_case(text))
-            .map(|(state, _)| *state)
-            .ok_or_else(|| {
-                let names = Self::ALL.map(|(_, text)| text.to_uppercase()).join(", ");
-                Error::invalid("state", format!("expected one of {names}"))
-            })
+words! {
+    /// Where an effect is.
+    State {
+        /// Decided, not sent.
+        Planned = "planned",
+        /// Sent, or about to be.
+        Sending = "sending",
+        /// At the destination.
+        Done = "done",
+        /// Sent, and the answer never came.
+        Unknown = "unknown",
+        /// Refused.
+        Failed = "failed",
+        /// Deleted by the user.
+        Tombstoned = "tombstoned",
     }
 }
 
@@ -70,6 +40,8 @@ pub struct Effect {
     pub payload: Wanted,
     /// Fingerprint of the decision that led to it.
     pub payload_hash: String,
+    /// The entry is not as that decision wants it: an update did not arrive and is still to do.
+    pub stale: bool,
     /// The destination's id of the entry.
     pub entry_id: Option<String>,
     /// Fingerprint of the entry as we last wrote or accepted it: another one means that the user edited it.

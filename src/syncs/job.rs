@@ -10,7 +10,6 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// The kind of these runs.
 pub const KIND: &str = "sync";
@@ -37,17 +36,16 @@ impl Job for SyncJob {
     }
 
     async fn run(&self, handle: &Handle) -> Ended {
+        let earlier = earlier(handle);
         let mut summary = Summary::default();
         let outcome = run(handle, &mut summary).await;
-        let result = serde_json::to_value(&summary).unwrap_or_default();
+        count_earlier(&mut summary, &earlier);
         if let Err(error) = outcome {
-            return match Ended::from(error) {
-                Ended::Stopped(_) => Ended::Stopped(Some(result)),
-                Ended::Fail(failure, _) => Ended::Fail(failure, Some(result)),
-                Ended::Wait(until, why, _) => Ended::Wait(until, why, Some(result)),
-                other => other,
-            };
+            keep_earlier(&mut summary, earlier);
+            return Ended::from(error)
+                .with_result(serde_json::to_value(&summary).unwrap_or_default());
         }
+        let result = serde_json::to_value(&summary).unwrap_or_default();
         let missing = summary.failed + summary.unresolved;
         if missing == 0 {
             return Ended::Succeeded(result);
@@ -101,7 +99,7 @@ async fn run(handle: &Handle, summary: &mut Summary) -> Result<()> {
         pass.settle(cases, summary).await
     }
     .await;
-    summary.calls = with_earlier(app.outbound.calls(), handle);
+    summary.calls = app.outbound.calls();
     for notice in summary.notices.clone() {
         handle.log("warn", &notice).await?;
     }
@@ -112,17 +110,49 @@ async fn run(handle: &Handle, summary: &mut Summary) -> Result<()> {
     outcome
 }
 
-/// The calls of this attempt and of those before it.
-fn with_earlier(mut calls: BTreeMap<String, u64>, handle: &Handle) -> BTreeMap<String, u64> {
-    let earlier = handle
-        .run
-        .result
-        .clone()
-        .and_then(|result| serde_json::from_value::<Summary>(result).ok());
-    for (endpoint, count) in earlier.unwrap_or_default().calls {
-        *calls.entry(endpoint).or_default() += count;
+/// What the attempts before this one did.
+fn earlier(handle: &Handle) -> Summary {
+    let result = handle.run.result.clone();
+    result
+        .and_then(|result| serde_json::from_value(result).ok())
+        .unwrap_or_default()
+}
+
+/// Adds what each attempt does anew.
+fn count_earlier(summary: &mut Summary, earlier: &Summary) {
+    for (endpoint, count) in &earlier.calls {
+        *summary.calls.entry(endpoint.clone()).or_default() += count;
     }
-    calls
+    summary.duplicates_deleted += earlier.duplicates_deleted;
+}
+
+/// An attempt that reached its end has counted what those before it wrote. One that did not may have stopped before it
+/// looked: then what they counted stands.
+fn keep_earlier(summary: &mut Summary, earlier: Summary) {
+    let wrote = summary.created + summary.updated + summary.adopted;
+    if wrote + summary.failed == 0 {
+        summary.failed = earlier.failed;
+        summary.failures = earlier.failures;
+        summary.unresolved = summary.unresolved.max(earlier.unresolved);
+    }
+    if summary.skipped < earlier.skipped {
+        summary.skipped = earlier.skipped;
+        summary.skips = earlier.skips;
+    }
+    for (figure, before) in [
+        (&mut summary.meetings_found, earlier.meetings_found),
+        (&mut summary.created, earlier.created),
+        (&mut summary.updated, earlier.updated),
+        (&mut summary.adopted, earlier.adopted),
+        (
+            &mut summary.total_in_destination,
+            earlier.total_in_destination,
+        ),
+    ] {
+        *figure = before.max(*figure);
+    }
+    summary.window_start_time = summary.window_start_time.or(earlier.window_start_time);
+    summary.window_end_time = summary.window_end_time.or(earlier.window_end_time);
 }
 
 /// A result in one line.
@@ -137,4 +167,48 @@ fn told(summary: &Summary) -> String {
         summary.failed,
         summary.unresolved
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(created: u64, skipped: u64) -> Summary {
+        Summary {
+            meetings_found: 240,
+            created,
+            skipped,
+            skips: [("unchanged".to_owned(), skipped)].into(),
+            calls: [("clockify.entries".to_owned(), 3)].into(),
+            ..Summary::default()
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_stops_before_it_looks_keeps_what_those_before_it_wrote() {
+        let earlier = written(100, 20);
+        let mut summary = Summary::default();
+        count_earlier(&mut summary, &earlier);
+        keep_earlier(&mut summary, earlier);
+        assert_eq!(
+            (summary.created, summary.skipped, summary.meetings_found),
+            (100, 20, 240)
+        );
+        assert_eq!(summary.skips["unchanged"], 20);
+        assert_eq!(summary.calls["clockify.entries"], 3);
+    }
+
+    #[test]
+    fn an_attempt_that_wrote_more_says_so() {
+        let earlier = Summary {
+            failed: 2,
+            failures: vec!["a: no".to_owned(), "b: no".to_owned()],
+            ..written(100, 20)
+        };
+        let mut summary = written(130, 10);
+        count_earlier(&mut summary, &earlier);
+        keep_earlier(&mut summary, earlier);
+        assert_eq!((summary.created, summary.failed), (130, 0));
+        assert_eq!(summary.calls["clockify.entries"], 6);
+    }
 }

@@ -1,9 +1,9 @@
 //! A meeting as it was read: the conference, my part in it, and the calendar event it belongs to. The content of a record.
 
-use crate::syncs::definition::AttendedTime;
-use aws_lc_rs::digest::{SHA256, digest};
+use crate::{base::sha256, syncs::definition::AttendedTime};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::cmp::Reverse;
 
 /// One conference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +22,13 @@ pub struct Meeting {
     pub sessions: Vec<Session>,
     /// How many others were in it.
     pub others: usize,
-    /// The calendar event it belongs to.
+    /// The calendar event it belongs to, for the sync that looks at it: see [`Meeting::seen_in`]. Not stored.
+    #[serde(skip)]
     pub event: Option<Event>,
+    /// What each calendar that was read shows for it, by calendar. Syncs of one account share the meeting but not their
+    /// calendars, so none may replace what another one's calendar shows.
+    #[serde(default, alias = "event", deserialize_with = "sightings")]
+    pub events: Vec<Sighting>,
     /// Whether my part in it was read.
     #[serde(default)]
     pub reading: Reading,
@@ -64,6 +69,39 @@ pub struct Event {
     pub declined: bool,
 }
 
+impl Event {
+    fn is_titled(&self) -> bool {
+        self.title
+            .as_deref()
+            .is_some_and(|title| !title.trim().is_empty())
+    }
+}
+
+/// An event as one calendar shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// The event.
+    #[serde(flatten)]
+    pub event: Event,
+    /// For how many seconds event and conference overlap; below 0: how far they are apart.
+    #[serde(default)]
+    pub overlap: i64,
+}
+
+/// Rows of before there were several hold one event, or none, under another name.
+fn sightings<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Sighting>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Several(Vec<Sighting>),
+        One(Option<Sighting>),
+    }
+    Ok(match Form::deserialize(from)? {
+        Form::Several(events) => events,
+        Form::One(event) => event.into_iter().collect(),
+    })
+}
+
 /// The time of an entry, in whole seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -92,12 +130,42 @@ impl Meeting {
         }
     }
 
+    /// As a sync sees it that reads these calendars: with the event that overlaps most; of equal ones one with a title,
+    /// else the one of the calendar that is named first.
+    pub fn seen_in(mut self, calendars: &[String]) -> Self {
+        let place = |sighting: &Sighting| {
+            calendars
+                .iter()
+                .position(|calendar| *calendar == sighting.event.calendar)
+        };
+        let of_these = self.events.iter().filter(|seen| place(seen).is_some());
+        self.event = best(of_these, place);
+        self
+    }
+
+    /// With the event of whichever calendar overlaps most, for those who look at no sync's calendars.
+    pub fn seen_anywhere(mut self) -> Self {
+        self.event = best(self.events.iter(), |_| None);
+        self
+    }
+
+    /// With what is known from calendars that were not read this time.
+    pub fn remembering(mut self, known: &Self) -> Self {
+        for sighting in &known.events {
+            let is_here = |seen: &Sighting| seen.event.calendar == sighting.event.calendar;
+            if !self.events.iter().any(is_here) {
+                self.events.push(sighting.clone());
+            }
+        }
+        self.events
+            .sort_unstable_by(|a, b| a.event.calendar.cmp(&b.event.calendar));
+        self
+    }
+
     /// The title, where it is known.
     pub fn title(&self) -> Option<&str> {
-        self.event
-            .as_ref()
-            .and_then(|event| event.title.as_deref())
-            .filter(|title| !title.trim().is_empty())
+        let event = self.event.as_ref().filter(|event| event.is_titled());
+        event.and_then(|event| event.title.as_deref())
     }
 
     /// My time in it: of the sessions that have both ends. `None` when there is none.
@@ -129,12 +197,21 @@ impl Meeting {
     }
 }
 
+fn best<'a>(
+    sightings: impl Iterator<Item = &'a Sighting>,
+    place: impl Fn(&Sighting) -> Option<usize>,
+) -> Option<Event> {
+    sightings
+        .max_by_key(|seen| (seen.overlap, seen.event.is_titled(), Reverse(place(seen))))
+        .map(|seen| seen.event.clone())
+}
+
 /// A short fingerprint of a value's JSON.
 pub fn hash_of(value: &impl Serialize) -> String {
     use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
     // Structs of ours always serialize: no maps with keys that are not text.
     let text = serde_json::to_vec(value).unwrap_or_default();
-    BASE64_URL_SAFE_NO_PAD.encode(&digest(&SHA256, &text).as_ref()[..18])
+    BASE64_URL_SAFE_NO_PAD.encode(&sha256(&text)[..18])
 }
 
 /// Clockify keeps whole seconds and so do we, cutting as it does.
@@ -180,6 +257,7 @@ mod tests {
                 .collect(),
             others: 1,
             event: None,
+            events: Vec::new(),
             reading: Reading::Done,
         }
     }
@@ -210,5 +288,71 @@ mod tests {
             TimeDelta::minutes(10)
         );
         assert!(meeting(&[(0, None)]).span(AttendedTime::Span).is_none());
+    }
+
+    fn seen(calendar: &str, title: Option<&str>, overlap: i64) -> Sighting {
+        Sighting {
+            event: Event {
+                title: title.map(str::to_owned),
+                calendar: calendar.into(),
+                domains: Vec::new(),
+                declined: false,
+            },
+            overlap,
+        }
+    }
+
+    fn with_events(events: Vec<Sighting>) -> Meeting {
+        Meeting {
+            events,
+            ..meeting(&[])
+        }
+    }
+
+    fn title_in(meeting: &Meeting, calendars: &[&str]) -> Option<String> {
+        let calendars: Vec<String> = calendars.iter().map(ToString::to_string).collect();
+        let seen = meeting.clone().seen_in(&calendars);
+        seen.title().map(str::to_owned)
+    }
+
+    #[test]
+    fn a_sync_sees_the_events_of_its_own_calendars_only() {
+        let shared = with_events(vec![seen("a", Some("A"), 60), seen("b", Some("B"), 60)]);
+        assert_eq!(title_in(&shared, &["a"]).as_deref(), Some("A"));
+        assert_eq!(title_in(&shared, &["b"]).as_deref(), Some("B"));
+        assert_eq!(title_in(&shared, &["c"]), None);
+    }
+
+    #[test]
+    fn the_event_that_overlaps_most_wins_then_one_with_a_title_then_the_first_calendar() {
+        let far = with_events(vec![seen("a", Some("A"), -60), seen("b", None, 60)]);
+        assert_eq!(title_in(&far, &["a", "b"]), None);
+        let hidden = with_events(vec![seen("a", None, 60), seen("b", Some("B"), 60)]);
+        assert_eq!(title_in(&hidden, &["a", "b"]).as_deref(), Some("B"));
+        let equal = with_events(vec![seen("a", Some("A"), 60), seen("b", Some("B"), 60)]);
+        assert_eq!(title_in(&equal, &["b", "a"]).as_deref(), Some("B"));
+        assert_eq!(title_in(&equal, &["a", "b"]).as_deref(), Some("A"));
+    }
+
+    #[test]
+    fn what_one_calendar_shows_does_not_replace_what_another_one_showed() {
+        let known = with_events(vec![seen("a", Some("old"), 60), seen("b", Some("B"), 60)]);
+        let both = with_events(vec![seen("a", Some("new"), 60)]).remembering(&known);
+        assert_eq!(title_in(&both, &["a"]).as_deref(), Some("new"));
+        assert_eq!(title_in(&both, &["b"]).as_deref(), Some("B"));
+    }
+
+    #[test]
+    fn meetings_stored_with_one_event_or_none_are_still_read() {
+        let mut stored = serde_json::to_value(with_events(vec![seen("a", Some("A"), 0)])).unwrap();
+        let events = stored.as_object_mut().unwrap().remove("events").unwrap();
+        for (event, title) in [
+            (events[0].clone(), Some("A")),
+            (serde_json::Value::Null, None),
+        ] {
+            stored["event"] = event;
+            let meeting: Meeting = serde_json::from_value(stored.clone()).unwrap();
+            assert_eq!(title_in(&meeting, &["a"]).as_deref(), title);
+        }
     }
 }

@@ -114,6 +114,7 @@ mod tests {
                 domains: domains.iter().map(|&domain| domain.into()).collect(),
                 declined: false,
             }),
+            events: Vec::new(),
             reading: Reading::Done,
         }
     }

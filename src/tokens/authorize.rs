@@ -9,7 +9,7 @@ pub use redirect::Redirected;
 
 use crate::{
     app::App,
-    base::{Error, Result, Secret, TokenName, Violation, error::all_valid},
+    base::{Error, Result, Secret, TokenName, Violation, error::all_valid, sha256},
     connectors::google::{OAuthError, oauth},
     db::Scope,
     tokens::{
@@ -21,7 +21,6 @@ use crate::{
     },
     vault::Place,
 };
-use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::fmt::Write as _;
 
@@ -286,9 +285,8 @@ fn unknown(why: &str) -> Error {
 }
 
 fn hash(state: &Secret) -> String {
-    let digest = digest(&SHA256, state.expose().as_bytes());
     let mut text = String::with_capacity(64);
-    for byte in digest.as_ref() {
+    for byte in sha256(state.expose()) {
         let _ = write!(text, "{byte:02x}");
     }
     text

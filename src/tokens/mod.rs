@@ -10,6 +10,7 @@ mod create;
 mod delete;
 mod given;
 mod grant;
+mod history;
 mod import;
 mod issue;
 mod keys;
@@ -31,6 +32,7 @@ pub use check::{Health, check};
 pub use create::{Create, create};
 pub use delete::delete;
 pub use given::{Given, OauthGrant};
+pub use history::forget_history;
 pub use issue::{Issued, credential, issue, rejected};
 pub use keys::{Rewrapped, open_keyring, rewrap, rotate};
 pub use memory::settled;
@@ -43,7 +45,7 @@ pub use update::{Update, update};
 pub use view::{Event, events, get, list};
 
 use crate::{
-    base::{Error, Result, TokenName, Violation},
+    base::{Error, Result, TokenName, Violation, words},
     connectors::google::scopes,
     vault::Place,
 };
@@ -59,36 +61,6 @@ pub const NEEDED_SCOPES: [&str; 4] = [
 
 /// Why a token is in doubt, for a person.
 const UNKNOWN_OUTCOME: &str = "the last refresh got no answer, so the provider may have used the refresh token up; the next one shows it";
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
-
-        impl $name {
-            /// The word for it, as the database has it.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)*
-                }
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Error;
-
-            fn try_from(text: String) -> Result<Self, Error> {
-                match text.as_str() {
-                    $($text => Ok(Self::$variant),)*
-                    _ => Err(Error::internal(concat!("an unknown ", stringify!($name), " in the database"))),
-                }
-            }
-        }
-    };
-}
 
 words! {
     /// Who issued a credential.

@@ -5,6 +5,7 @@ use crate::{
     base::{Result, TokenName},
     db::Scope,
     tokens::{
+        history,
         memory::{self, lock},
         store,
     },
@@ -15,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Counts are written so often; a process that dies loses at most these.
 const EVERY: Duration = Duration::from_secs(5);
+/// Old history is looked for at the first writing, and then after so many.
+const BETWEEN_TIDYINGS: u64 = 720;
 
 /// Counts that are not written yet.
 #[derive(Default)]
@@ -84,8 +87,9 @@ async fn write(app: &App, name: &TokenName, counts: &[Count]) -> Result<()> {
 }
 
 /// Writes the counts down every few seconds, and at the end, when refreshes that are under way are waited for too.
+/// Forgets old history now and then.
 pub async fn keep_books(app: App, stop: CancellationToken) {
-    loop {
+    for round in 0_u64.. {
         let stopping = tokio::select! {
             () = stop.cancelled() => true,
             () = tokio::time::sleep(EVERY) => false,
@@ -98,6 +102,11 @@ pub async fn keep_books(app: App, stop: CancellationToken) {
         }
         if stopping {
             return;
+        }
+        if round.is_multiple_of(BETWEEN_TIDYINGS)
+            && let Err(error) = history::forget_history(&app).await
+        {
+            tracing::warn!(error = %error, "old history of tokens cannot be forgotten");
         }
     }
 }

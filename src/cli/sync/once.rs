@@ -11,13 +11,12 @@ use crate::{
             update_token_request::Credential as Changed,
         },
     },
-    base::{Error, Secret},
-    cli::{Usage, token},
+    base::{Error, Secret, sha256},
+    cli::{Usage, output::Output, token},
     config::OneOff,
     syncs::{describe::ORIGINAL, destination::FIRST_WORKSPACE},
 };
 use anyhow::Context as _;
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use pbjson_types::FieldMask;
 use serde_json::json;
@@ -62,7 +61,7 @@ async fn steps(
     session: &Session,
     context: &Context,
 ) -> anyhow::Result<Exit> {
-    google(token_file, one_off, session).await?;
+    google(token_file, one_off, session, context.output).await?;
     clockify(one_off, session).await?;
     define(one_off, session).await?;
     let request = v1::RunSyncRequest {
@@ -135,7 +134,12 @@ fn token_file(named: Option<&Path>, one_off: &OneOff) -> anyhow::Result<Option<S
 
 /// Keeps the grant of the file. A file that was taken before is not taken again: the provider may have given a newer
 /// refresh token since, and the file still holds the old one.
-async fn google(file: Option<Secret>, one_off: &OneOff, session: &Session) -> anyhow::Result<()> {
+async fn google(
+    file: Option<Secret>,
+    one_off: &OneOff,
+    session: &Session,
+    output: Output,
+) -> anyhow::Result<()> {
     let known = find(GOOGLE, session).await?;
     match (&known, file) {
         (None, None) => {
@@ -161,32 +165,36 @@ async fn google(file: Option<Secret>, one_off: &OneOff, session: &Session) -> an
         }
         (Some(_), None) => {}
     }
-    owner(one_off, session).await
+    owner(one_off, session, output).await
 }
 
-/// Makes sure that the grant is of the account that was named, where one was.
-async fn owner(one_off: &OneOff, session: &Session) -> anyhow::Result<()> {
+/// Makes sure that the grant is of the account that was named, where one was. Grants of the original's consent page do
+/// not tell their mail address; refusing them would stop what ran before, so it is said that nothing was compared.
+async fn owner(one_off: &OneOff, session: &Session, output: Output) -> anyhow::Result<()> {
     let Some(wanted) = &one_off.google_user_email else {
         return Ok(());
     };
     let name = session.token(GOOGLE);
-    let token = session
-        .tokens()
-        .get_token(v1::GetTokenRequest { name: name.clone() })
-        .await?
-        .into_inner();
-    let label = match token.account_label.is_empty() {
-        false => token.account_label,
-        true => {
-            let checked = session
-                .tokens()
-                .check_token(v1::CheckTokenRequest { name })
-                .await?
-                .into_inner();
-            checked.token.unwrap_or_default().account_label
-        }
-    };
-    match label.is_empty() || label.eq_ignore_ascii_case(wanted.expose()) {
+    let request = v1::GetTokenRequest { name: name.clone() };
+    let mut token = session.tokens().get_token(request).await?.into_inner();
+    // Known, but without a mail address: the provider was asked, and does not say.
+    if token.account_id.is_empty() {
+        let request = v1::CheckTokenRequest { name };
+        let checked = session.tokens().check_token(request).await?.into_inner();
+        token = checked.token.unwrap_or_default();
+    }
+    if token.account_label.is_empty() {
+        let why = match token.account_id.is_empty() {
+            true => "it could not be found out whose Google token it is".to_owned(),
+            false => format!(
+                "the Google token may not tell its mail address (scope email). To have it compared, consent again with \
+                 `syncline token login google --id {GOOGLE}`"
+            ),
+        };
+        output.note(format!("note: GOOGLE_USER_EMAIL was not compared: {why}"));
+        return Ok(());
+    }
+    match token.account_label.eq_ignore_ascii_case(wanted.expose()) {
         true => Ok(()),
         false => Err(Error::precondition(
             "ACCOUNT_MISMATCH",
@@ -286,9 +294,7 @@ fn refresh_token(text: &str) -> Option<String> {
 /// Tells which secret a token was made from, without holding it.
 fn mark(from: &str, secret: &str) -> String {
     const BYTES: usize = 8;
-    let digest = digest(&SHA256, secret.as_bytes());
-    let hex: String = digest
-        .as_ref()
+    let hex: String = sha256(secret)
         .iter()
         .take(BYTES)
         .map(|byte| format!("{byte:02x}"))

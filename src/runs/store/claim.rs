@@ -30,17 +30,17 @@ pub struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Kinds times priorities, so that each pair is one place in the index.
     fn classes(&self) -> String {
-        let classes: Vec<_> = self
-            .kinds
-            .iter()
-            .flat_map(|kind| {
-                Priority::ALL.map(|priority| json!({"kind": kind, "priority": priority.rank()}))
-            })
-            .collect();
-        json!(classes).to_string()
+        classes(self.kinds)
     }
+}
+
+/// Kinds times priorities, so that each pair is one place in the index.
+pub(super) fn classes(kinds: &[&str]) -> String {
+    let of_kind = |kind: &&str| {
+        Priority::ALL.map(|priority| json!({"kind": kind, "priority": priority.rank()}))
+    };
+    json!(kinds.iter().flat_map(of_kind).collect::<Vec<_>>()).to_string()
 }
 
 /// A step of the walk over the tenants that have open runs.
@@ -55,7 +55,7 @@ pub struct Stop {
 /// Up to `limit` tenants after `after` (in the order of their ids) that have open runs of any kind.
 pub async fn tenants_with_runs(
     tx: &mut Tx,
-    wanted: &Wanted<'_>,
+    kinds: &[&str],
     after: &str,
     limit: i64,
     now: DateTime<Utc>,
@@ -73,7 +73,7 @@ pub async fn tenants_with_runs(
              AND r.priority = CAST(c.value ->> 'priority' AS BIGINT) AND r.due_at <= $4 \
              AND r.state IN ('queued', 'retrying', 'waiting'))) \
          FROM walk w WHERE w.tenant_id IS NOT NULL ORDER BY w.step";
-    let rows = fetch_all!(tx, (String, bool), SQL, after, limit, wanted.classes(), now)?;
+    let rows = fetch_all!(tx, (String, bool), SQL, after, limit, classes(kinds), now)?;
     let stop = |(tenant, is_due)| Stop { tenant, is_due };
     Ok(rows.into_iter().map(stop).collect())
 }
@@ -98,9 +98,67 @@ pub async fn hold_tenants(tx: &mut Tx, tenants: &[String]) -> Result<Vec<String>
     }
 }
 
-/// From the runs at the front to those that are taken: not of a subject that runs, of a subject one, and no more of a
-/// lane and of a tenant than may run at the same time; the first of every tenant before the second of any.
-macro_rules! take {
+/// The columns of a run that decide who goes first.
+macro_rules! ranked {
+    ($table:literal) => {
+        concat!(
+            $table,
+            ".tenant_id, ",
+            $table,
+            ".run_id, ",
+            $table,
+            ".kind, ",
+            $table,
+            ".subject, ",
+            $table,
+            ".lane, ",
+            $table,
+            ".priority, ",
+            $table,
+            ".due_at"
+        )
+    };
+}
+
+/// The runs of one tenant and class that are due at $1, oldest first, at most $4.
+macro_rules! of_class {
+    ($what:expr) => {
+        concat!(
+            "SELECT ",
+            $what,
+            " FROM runs r WHERE r.tenant_id = t.value ->> 'tenant' AND r.kind = c.value ->> 'kind' ",
+            "AND r.priority = CAST(c.value ->> 'priority' AS BIGINT) AND r.due_at <= $1 ",
+            "AND r.state IN ('queued', 'retrying', 'waiting') ORDER BY r.due_at, r.run_id LIMIT $4"
+        )
+    };
+}
+
+/// The first runs of the tenants $2 and the classes $3. Queues that are paused have none.
+///
+/// Differs by necessity: SQLite has no LATERAL, PostgreSQL no row numbers that a condition could look up.
+macro_rules! front {
+    (postgres) => {
+        concat!(
+            "SELECT r.*, CAST(t.value ->> 'turn' AS BIGINT) AS turn FROM json_each($2) AS t CROSS JOIN json_each($3) AS c ",
+            "CROSS JOIN LATERAL (",
+            of_class!(ranked!("r")),
+            ") AS r WHERE NOT EXISTS (SELECT 1 FROM queues q WHERE q.queue = c.value ->> 'kind' AND q.paused)"
+        )
+    };
+    (sqlite) => {
+        concat!(
+            "SELECT ",
+            ranked!("d"),
+            ", CAST(t.value ->> 'turn' AS BIGINT) AS turn FROM json_each($2) AS t CROSS JOIN json_each($3) AS c ",
+            "CROSS JOIN runs d ON d.rowid IN (",
+            of_class!("r.rowid"),
+            ") WHERE NOT EXISTS (SELECT 1 FROM queues q WHERE q.queue = c.value ->> 'kind' AND q.paused)"
+        )
+    };
+}
+
+/// Of the runs at the front those that nothing of their own sync keeps from running: `heads`.
+macro_rules! heads {
     ($front:expr) => {
         concat!(
             "WITH front AS (",
@@ -110,18 +168,28 @@ macro_rules! take {
             "WHERE NOT EXISTS (SELECT 1 FROM runs o WHERE o.tenant_id = f.tenant_id AND o.kind = f.kind ",
             "AND o.subject = f.subject AND o.state = 'running')), ",
             "heads AS (SELECT f.*, row_number() OVER (PARTITION BY f.tenant_id, f.lane ",
-            "ORDER BY f.priority DESC, f.due_at, f.run_id) AS lane_rank FROM free f WHERE f.subject_rank = 1), ",
-            "allowed AS (SELECT h.*, row_number() OVER (PARTITION BY h.tenant_id ",
+            "ORDER BY f.priority DESC, f.due_at, f.run_id) AS lane_rank FROM free f WHERE f.subject_rank = 1)"
+        )
+    };
+}
+
+/// Takes of the runs at the front, for the worker $5, no more of a lane than $6 and of a tenant than $7 may run at the
+/// same time, and $8 in all; the first of every tenant before the second of any.
+macro_rules! take {
+    ($front:expr) => {
+        concat!(
+            heads!($front),
+            ", allowed AS (SELECT h.*, row_number() OVER (PARTITION BY h.tenant_id ",
             "ORDER BY h.priority DESC, h.due_at, h.run_id) AS tenant_rank FROM heads h ",
-            "WHERE $3 = 0 OR h.lane = '' OR h.lane_rank <= $3 - (SELECT count(*) FROM runs o ",
+            "WHERE $6 = 0 OR h.lane = '' OR h.lane_rank <= $6 - (SELECT count(*) FROM runs o ",
             "WHERE o.tenant_id = h.tenant_id AND o.lane = h.lane AND o.state = 'running')), ",
             "taken AS (SELECT a.tenant_id, a.run_id FROM allowed a ",
-            "WHERE $4 = 0 OR a.tenant_rank <= $4 - (SELECT count(*) FROM runs o ",
+            "WHERE $7 = 0 OR a.tenant_rank <= $7 - (SELECT count(*) FROM runs o ",
             "WHERE o.tenant_id = a.tenant_id AND o.state = 'running') ",
-            "ORDER BY a.tenant_rank, a.turn LIMIT $5) ",
-            "UPDATE runs SET state = 'running', fence = fence + 1, worker_id = $1, wait_reason = '', ",
+            "ORDER BY a.tenant_rank, a.turn LIMIT $8) ",
+            "UPDATE runs SET state = 'running', fence = fence + 1, worker_id = $5, wait_reason = '', put_epoch = '', ",
             "attempt = attempt + CASE state WHEN 'waiting' THEN 0 ELSE 1 END, ",
-            "started_at = COALESCE(started_at, $2), updated_at = $2 ",
+            "started_at = COALESCE(started_at, $1), updated_at = $1 ",
             "WHERE (tenant_id, run_id) IN (SELECT t.tenant_id, t.run_id FROM taken t) ",
             "AND state IN ('queued', 'retrying', 'waiting') RETURNING ",
             columns!()
@@ -129,25 +197,7 @@ macro_rules! take {
     };
 }
 
-/// The columns of a run that decide who goes first.
-macro_rules! ranked {
-    () => {
-        "r.tenant_id, r.run_id, r.kind, r.subject, r.lane, r.priority, r.due_at"
-    };
-}
-
-/// The runs of one tenant and class that are due, oldest first.
-macro_rules! of_class {
-    ($what:expr) => {
-        concat!(
-            "SELECT ",
-            $what,
-            " FROM runs r WHERE r.tenant_id = t.value ->> 'tenant' AND r.kind = c.value ->> 'kind' ",
-            "AND r.priority = CAST(c.value ->> 'priority' AS BIGINT) AND r.due_at <= $2 ",
-            "AND r.state IN ('queued', 'retrying', 'waiting') ORDER BY r.due_at, r.run_id LIMIT $8"
-        )
-    };
-}
+pub(super) use {front, heads, of_class, ranked};
 
 /// Takes due runs of these tenants, who have turns in this order. Queues that are paused give nothing.
 pub async fn claim(
@@ -156,40 +206,18 @@ pub async fn claim(
     tenants: &[String],
     now: DateTime<Utc>,
 ) -> Result<Vec<Run>> {
-    // Differs by necessity: SQLite has no LATERAL, PostgreSQL no row numbers that a condition could look up.
-    const POSTGRES: &str = take!(concat!(
-        "SELECT r.*, CAST(t.value ->> 'turn' AS BIGINT) AS turn FROM json_each($6) AS t CROSS JOIN json_each($7) AS c ",
-        "CROSS JOIN LATERAL (",
-        of_class!(ranked!()),
-        ") AS r WHERE NOT EXISTS (SELECT 1 FROM queues q WHERE q.queue = c.value ->> 'kind' AND q.paused)"
-    ));
-    const SQLITE: &str = take!(concat!(
-        "SELECT ",
-        "d.tenant_id, d.run_id, d.kind, d.subject, d.lane, d.priority, d.due_at, CAST(t.value ->> 'turn' AS BIGINT) AS turn ",
-        "FROM json_each($6) AS t CROSS JOIN json_each($7) AS c CROSS JOIN runs d ON d.rowid IN (",
-        of_class!("r.rowid"),
-        ") WHERE NOT EXISTS (SELECT 1 FROM queues q WHERE q.queue = c.value ->> 'kind' AND q.paused)"
-    ));
+    const POSTGRES: &str = take!(front!(postgres));
+    const SQLITE: &str = take!(front!(sqlite));
     let sql = match tx.engine() {
         Engine::Postgres => POSTGRES,
         Engine::Sqlite => SQLITE,
     };
-    runs(fetch_all!(
-        tx,
-        Row,
-        sql,
-        wanted.worker,
-        now,
-        wanted.lane_limit,
-        wanted.tenant_limit,
-        wanted.limit,
-        turns(tenants),
-        wanted.classes(),
-        window(wanted.limit, tenants.len())
-    )?)
+    let window = window(wanted.limit, tenants.len());
+    taken(tx, sql, wanted, turns(tenants), window, now).await
 }
 
-/// Takes those of these runs (tenant and id) that may be taken, whenever they are due.
+/// Takes those of these runs (tenant and id) that may be taken, whenever they are due and whether or not their queue is
+/// paused: somebody chose them.
 pub async fn claim_these(
     tx: &mut Tx,
     wanted: &Wanted<'_>,
@@ -201,11 +229,10 @@ pub async fn claim_these(
         ($id:literal) => {
             take!(concat!(
                 "SELECT ",
-                ranked!(),
-                ", 0 AS turn ",
-                "FROM json_each($6) AS n JOIN runs r ON r.tenant_id = n.value ->> 'tenant' AND r.run_id = ",
+                ranked!("r"),
+                ", 0 AS turn FROM json_each($2) AS n JOIN runs r ON r.tenant_id = n.value ->> 'tenant' AND r.run_id = ",
                 $id,
-                " WHERE r.kind IN (SELECT c.value ->> 'kind' FROM json_each($7) AS c) ",
+                " WHERE r.kind IN (SELECT c.value ->> 'kind' FROM json_each($3) AS c) AND $4 > 0 ",
                 "AND r.state IN ('queued', 'retrying', 'waiting')"
             ))
         };
@@ -216,17 +243,29 @@ pub async fn claim_these(
         Engine::Postgres => POSTGRES,
         Engine::Sqlite => SQLITE,
     };
+    taken(tx, sql, wanted, super::names(names), wanted.limit, now).await
+}
+
+async fn taken(
+    tx: &mut Tx,
+    sql: &'static str,
+    wanted: &Wanted<'_>,
+    from: String,
+    window: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<Run>> {
     runs(fetch_all!(
         tx,
         Row,
         sql,
-        wanted.worker,
         now,
+        from,
+        wanted.classes(),
+        window,
+        wanted.worker,
         wanted.lane_limit,
         wanted.tenant_limit,
-        wanted.limit,
-        super::names(names),
-        wanted.classes()
+        wanted.limit
     )?)
 }
 
@@ -237,7 +276,7 @@ fn window(limit: i64, tenants: usize) -> i64 {
     2 * (limit / tenants + 1) + 16
 }
 
-fn turns(tenants: &[String]) -> String {
+pub(super) fn turns(tenants: &[String]) -> String {
     let turns: Vec<_> = tenants
         .iter()
         .enumerate()

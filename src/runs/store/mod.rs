@@ -4,12 +4,14 @@ mod claim;
 mod logs;
 mod release;
 mod requests;
+mod window;
 mod workers;
 
 pub use claim::{Stop, Wanted, claim, claim_these, hold_tenants, tenants_with_runs};
 pub use logs::{log, logs};
 pub use release::{Ending, Release, release};
 pub use requests::{forget_requests, remember_request};
+pub use window::{Pause, get_these, mark_put, pauses, set_pause, window};
 pub use workers::{
     beat, cancel_requests, give_back, hand_back, owned, remove_worker, take_from_dead,
 };
@@ -79,7 +81,7 @@ impl TryFrom<Row> for Run {
             kind: row.kind,
             sync: SyncName::new(tenant, ResourceId::parse("subject", &row.subject)?),
             cause: row.cause,
-            state: State::parse(&row.state)?,
+            state: State::try_from(row.state)?,
             priority: Priority::from_rank(row.priority),
             lane: row.lane,
             arguments: row.arguments.0,
@@ -232,7 +234,7 @@ pub async fn transition(
     to: State,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    const SQL: &str = "UPDATE runs SET state = $1, due_at = $2, updated_at = $2, wait_reason = '', \
+    const SQL: &str = "UPDATE runs SET state = $1, due_at = $2, updated_at = $2, wait_reason = '', put_epoch = '', \
          cancel_requested_at = NULL, finished_at = CASE WHEN $3 THEN $2 ELSE NULL END, fence = fence + 1, \
          attempt = CASE WHEN $3 THEN attempt ELSE 0 END, crashes = CASE WHEN $3 THEN crashes ELSE 0 END, \
          cause = CASE WHEN $3 THEN cause ELSE 'retry' END, \

@@ -120,6 +120,6 @@ pub async fn release(
     let list: Vec<_> = endings.iter().map(|ending| ending.json(now)).collect();
     let rows = fetch_all!(tx, (Uuid, String), sql, json!(list).to_string(), now)?;
     rows.into_iter()
-        .map(|(id, state)| Ok((id, State::parse(&state)?)))
+        .map(|(id, state)| Ok((id, State::try_from(state)?)))
         .collect()
 }

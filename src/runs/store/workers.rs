@@ -3,7 +3,7 @@
 use super::{Row, columns, runs};
 use crate::{
     base::Result,
-    db::{Tx, execute, fetch_all},
+    db::{Engine, Tx, execute, fetch_all},
     runs::Run,
 };
 use chrono::{DateTime, Utc};
@@ -61,27 +61,68 @@ pub async fn hand_back(tx: &mut Tx, worker: Uuid, now: DateTime<Utc>) -> Result<
 }
 
 /// Takes the runs of workers that were last heard of before `dead_before` away from them, and forgets those workers.
-/// A run whose workers died `most_crashes` times is parked as failed.
+/// A run whose workers died `most_crashes` times is parked as failed. What somebody else is taking just now is left to
+/// them.
 pub async fn take_from_dead(
     tx: &mut Tx,
     dead_before: DateTime<Utc>,
     most_crashes: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<Run>> {
+    // Two statements, because the second one sees what was committed until the first one had the locks: a run that was
+    // taken over and claimed by a new worker meanwhile is not taken from that one.
     const TAKE: &str = concat!(
         "UPDATE runs SET crashes = crashes + 1, fence = fence + 1, worker_id = NULL, due_at = $1, updated_at = $1, ",
         "state = CASE WHEN crashes + 1 >= $2 THEN 'failed' ELSE 'queued' END, ",
         "finished_at = CASE WHEN crashes + 1 >= $2 THEN $1 ELSE NULL END, ",
         "error_reason = CASE WHEN crashes + 1 >= $2 THEN 'WORKER_DIED_REPEATEDLY' ELSE NULL END, ",
         "error_message = CASE WHEN crashes + 1 >= $2 THEN 'the process that ran it died each time' ELSE NULL END ",
-        "WHERE state = 'running' AND worker_id NOT IN (SELECT worker_id FROM workers WHERE heartbeat_at >= $3) RETURNING ",
+        "WHERE tenant_id = $4 AND run_id = $5 AND state = 'running' ",
+        "AND worker_id NOT IN (SELECT worker_id FROM workers WHERE heartbeat_at >= $3) RETURNING ",
         columns!()
     );
-    let taken = runs(fetch_all!(tx, Row, TAKE, now, most_crashes, dead_before)?)?;
-    execute!(
-        tx,
-        "DELETE FROM workers WHERE heartbeat_at < $1",
-        dead_before
-    )?;
-    Ok(taken)
+    let mut taken = Vec::new();
+    for (tenant, run) in of_the_dead(tx, dead_before).await? {
+        taken.extend(fetch_all!(
+            tx,
+            Row,
+            TAKE,
+            now,
+            most_crashes,
+            dead_before,
+            tenant.as_str(),
+            run
+        )?);
+    }
+    forget_the_dead(tx, dead_before).await?;
+    runs(taken)
+}
+
+// These two differ by necessity: on PostgreSQL many look at the same time and pass over each other's rows; on SQLite one
+// does, and there is no such clause.
+
+/// The runs of dead workers, locked, with their tenants.
+async fn of_the_dead(tx: &mut Tx, dead_before: DateTime<Utc>) -> Result<Vec<(String, Uuid)>> {
+    const SQLITE: &str = "SELECT tenant_id, run_id FROM runs WHERE state = 'running' \
+         AND worker_id NOT IN (SELECT worker_id FROM workers WHERE heartbeat_at >= $1)";
+    const POSTGRES: &str = "SELECT tenant_id, run_id FROM runs WHERE state = 'running' \
+         AND worker_id NOT IN (SELECT worker_id FROM workers WHERE heartbeat_at >= $1) FOR UPDATE OF runs SKIP LOCKED";
+    let sql = match tx.engine() {
+        Engine::Postgres => POSTGRES,
+        Engine::Sqlite => SQLITE,
+    };
+    fetch_all!(tx, (String, Uuid), sql, dead_before)
+}
+
+/// Forgets workers; one that is saying just now that it lives is passed over.
+async fn forget_the_dead(tx: &mut Tx, dead_before: DateTime<Utc>) -> Result<()> {
+    const SQLITE: &str = "DELETE FROM workers WHERE heartbeat_at < $1";
+    const POSTGRES: &str = "DELETE FROM workers WHERE worker_id IN \
+         (SELECT worker_id FROM workers WHERE heartbeat_at < $1 FOR UPDATE SKIP LOCKED)";
+    let sql = match tx.engine() {
+        Engine::Postgres => POSTGRES,
+        Engine::Sqlite => SQLITE,
+    };
+    execute!(tx, sql, dead_before)?;
+    Ok(())
 }

@@ -136,7 +136,8 @@ impl Inner {
         let (mut after, mut is_second_lap, mut walked) = (start.clone(), false, 0);
         let mut due = Vec::new();
         while due.len() < enough && walked < LONGEST_WALK {
-            let stops = store::tenants_with_runs(&mut tx, wanted, &after, STRIDE, now).await?;
+            let stops =
+                store::tenants_with_runs(&mut tx, wanted.kinds, &after, STRIDE, now).await?;
             let is_end = i64::try_from(stops.len()).is_ok_and(|seen| seen < STRIDE);
             walked += STRIDE;
             for stop in stops {

@@ -8,18 +8,21 @@ mod finding;
 use crate::{
     base::{Error, Result},
     connectors::google::{
-        GoogleError,
+        GoogleError, MeetingCode,
         calendar::{self, Response},
         meet::{Conference, ConferenceFilter, Participant},
     },
     syncs::{
         definition::HORIZON_DAYS,
-        meeting::{Event, Meeting, Reading, Session},
+        meeting::{Event, Meeting, Reading, Session, Sighting},
         source::Source,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::HashMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 /// An event and its meeting need not begin together, and a meeting may go on after its event.
 const EVENT_SLACK: TimeDelta = TimeDelta::hours(24);
@@ -126,13 +129,16 @@ pub async fn discover(
                 });
             }
             Some((meeting, true)) if meeting.end == conference.end => {
-                let event = discovery.event_of(meeting.code.as_deref(), meeting.start, meeting.end);
+                let events =
+                    discovery.events_of(meeting.code.as_deref(), meeting.start, meeting.end);
+                let seen = Meeting {
+                    events,
+                    ..meeting.clone()
+                };
                 // An event that is not in the part of the calendar that was read says nothing about what was known.
-                if event.is_some() && event != meeting.event {
-                    discovery.changed.push(Meeting {
-                        event,
-                        ..meeting.clone()
-                    });
+                let seen = seen.remembering(meeting);
+                if seen != *meeting {
+                    discovery.changed.push(seen);
                 }
             }
             _ => discovery.to_read.push(conference),
@@ -191,7 +197,8 @@ impl Discovery {
             .and_then(|space| self.codes.get(space))
             .cloned();
         Meeting {
-            event: self.event_of(code.as_deref(), conference.start, conference.end),
+            event: None,
+            events: self.events_of(code.as_deref(), conference.start, conference.end),
             conference: conference.name.clone(),
             space: conference.space.clone(),
             code,
@@ -208,36 +215,41 @@ impl Discovery {
         &self.codes
     }
 
-    /// The event with this code that overlaps most: a series shares one code.
-    fn event_of(
+    /// Of each calendar the event with this code that overlaps most: a series shares one code.
+    fn events_of(
         &self,
         code: Option<&str>,
         start: DateTime<Utc>,
         end: Option<DateTime<Utc>>,
-    ) -> Option<Event> {
-        let code = code?;
+    ) -> Vec<Sighting> {
         let end = end.unwrap_or(start);
-        let overlap = |event: &calendar::Event| {
-            let (from, until) = instants(event)?;
-            Some(until.min(end) - from.max(start))
-        };
-        self.events
-            .iter()
-            .filter(|event| {
-                event
-                    .meeting_code
-                    .as_ref()
-                    .is_some_and(|known| known.as_str() == code)
+        let mut nearest: BTreeMap<&str, (TimeDelta, &calendar::Event)> = BTreeMap::new();
+        for event in &self.events {
+            let has_code = event.meeting_code.as_ref().map(MeetingCode::as_str) == code;
+            let Some((from, until)) = instants(event).filter(|_| has_code && code.is_some()) else {
+                continue;
+            };
+            let overlap = until.min(end) - from.max(start);
+            let best = nearest
+                .entry(&event.calendar_id)
+                .or_insert((overlap, event));
+            if (overlap, Reverse(&event.id)) > (best.0, Reverse(&best.1.id)) {
+                *best = (overlap, event);
+            }
+        }
+        nearest
+            .into_values()
+            .filter(|(overlap, _)| *overlap > -CODE_WINDOW)
+            .map(|(overlap, event)| Sighting {
+                event: Event {
+                    title: event.summary.clone(),
+                    calendar: event.calendar_id.clone(),
+                    domains: domains_of_others(event),
+                    declined: event.my_response == Some(Response::Declined),
+                },
+                overlap: overlap.num_seconds(),
             })
-            .filter_map(|event| overlap(event).map(|overlap| (overlap, event)))
-            .filter(|(overlap, _)| *overlap > TimeDelta::zero() || *overlap > -CODE_WINDOW)
-            .max_by_key(|(overlap, event)| (*overlap, std::cmp::Reverse(event.id.clone())))
-            .map(|(_, event)| Event {
-                title: event.summary.clone(),
-                calendar: event.calendar_id.clone(),
-                domains: domains_of_others(event),
-                declined: event.my_response == Some(Response::Declined),
-            })
+            .collect()
     }
 }
 

@@ -52,13 +52,8 @@ impl Pass<'_> {
                 )
             })
             .collect();
-        let discovery = discover::discover(
-            source,
-            &self.sync.definition.calendars(),
-            self.window,
-            &meetings,
-        )
-        .await?;
+        let calendars = self.sync.definition.calendars();
+        let discovery = discover::discover(source, &calendars, self.window, &meetings).await?;
         if keep {
             source
                 .remember(self.app, &self.sync.source, discovery.codes())
@@ -90,7 +85,13 @@ impl Pass<'_> {
                     "Google lists it but does not show it: the next run tries again",
                 );
             }
-            fresh.extend(read);
+            fresh.extend(
+                read.into_iter()
+                    .map(|meeting| match meetings.get(&meeting.conference) {
+                        Some((known, _)) => meeting.remembering(known),
+                        None => meeting,
+                    }),
+            );
             if keep {
                 self.store(source, &fresh).await?;
             }
@@ -111,8 +112,10 @@ impl Pass<'_> {
                 .into_iter()
                 .map(|meeting| (meeting.conference.clone(), (meeting, true))),
         );
-        let mut meetings: Vec<Meeting> =
-            meetings.into_values().map(|(meeting, _)| meeting).collect();
+        let mut meetings: Vec<Meeting> = meetings
+            .into_values()
+            .map(|(meeting, _)| meeting.seen_in(&calendars))
+            .collect();
         meetings.sort_by(|a, b| (a.start, &a.conference).cmp(&(b.start, &b.conference)));
         Ok(meetings)
     }
@@ -121,6 +124,9 @@ impl Pass<'_> {
         if meetings.is_empty() {
             return Ok(());
         }
+        // In one order, so that two syncs that store the same meetings do not each hold what the other one waits for.
+        let mut meetings: Vec<&Meeting> = meetings.iter().collect();
+        meetings.sort_unstable_by_key(|meeting| &meeting.conference);
         let mut tx = self.app.db.write(self.scope()).await?;
         for meeting in meetings {
             store::records::put(

@@ -66,7 +66,7 @@ impl Pass<'_> {
                     edited: false,
                     adopted: false,
                     answer_by: None,
-                    stale: false,
+                    stale: effect.stale,
                     note: "a second copy was deleted",
                 };
                 let mut tx = self.app.db.write(self.scope()).await?;

@@ -177,7 +177,7 @@ fn follow(wish: Wish<'_>, effect: &Effect, found: &[&Entry]) -> Action {
     let changed_by_user = effect.entry_hash.as_deref() != Some(entry::hash(entry).as_str());
     if effect.edited || changed_by_user {
         Action::Skip(Skip::Edited)
-    } else if effect.payload_hash == wish.hash
+    } else if (effect.payload_hash == wish.hash && !effect.stale)
         || effect.sync != *wish.sync
         || effect.adopted
         || entry.is_locked

@@ -40,6 +40,7 @@ fn effect(state: State) -> Effect {
         state,
         payload: Wanted::of(&written),
         payload_hash: "wish".into(),
+        stale: false,
         entry_id: None,
         entry_hash: None,
         edited: false,

@@ -54,7 +54,7 @@ impl Syncs {
         let mut state = None;
         for (_, value) in filter::parse(&request.filter, &["state"])? {
             state = Some(
-                State::parse(&value)
+                State::parse("state", &value)
                     .map_err(|error| Error::invalid("filter", error.to_string()))?,
             );
         }

@@ -59,7 +59,7 @@ impl Syncs {
                 "sync" => sync = Some(SyncName::parse("filter", &value)?.id),
                 _ => {
                     state = Some(
-                        runs::State::parse(&value)
+                        runs::State::parse("state", &value)
                             .map_err(|error| Error::invalid("filter", error.to_string()))?,
                     )
                 }

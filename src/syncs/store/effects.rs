@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 macro_rules! columns {
     () => {
-        "tenant_id, effect_id, sync_id, source_key, state, payload, payload_hash, entry_id, entry_hash, edited, adopted, \
-         sends, run_id, answer_by, note, starts_at, updated_at"
+        "tenant_id, effect_id, sync_id, source_key, state, payload, payload_hash, stale, entry_id, entry_hash, edited, \
+         adopted, sends, run_id, answer_by, note, starts_at, updated_at"
     };
 }
 
@@ -30,6 +30,7 @@ struct Row {
     state: String,
     payload: Json<Wanted>,
     payload_hash: String,
+    stale: bool,
     entry_id: Option<String>,
     entry_hash: Option<String>,
     edited: bool,
@@ -51,9 +52,10 @@ impl TryFrom<Row> for Effect {
             name: EffectName::new(tenant, row.effect_id),
             sync: ResourceId::parse("sync_id", &row.sync_id)?,
             source_key: row.source_key,
-            state: State::parse(&row.state)?,
+            state: State::try_from(row.state)?,
             payload: row.payload.0,
             payload_hash: row.payload_hash,
+            stale: row.stale,
             entry_id: row.entry_id,
             entry_hash: row.entry_hash,
             edited: row.edited,
@@ -162,6 +164,7 @@ impl Draft<'_> {
             state: State::Sending,
             payload: self.payload.clone(),
             payload_hash: self.payload_hash.to_owned(),
+            stale: false,
             entry_id: known.and_then(|known| known.entry_id.clone()),
             entry_hash: known.and_then(|known| known.entry_hash.clone()),
             edited: false,
@@ -220,8 +223,8 @@ pub async fn announce_again(
     answer_by: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Option<Effect>> {
-    const SQL: &str = "UPDATE effects SET state = 'sending', sync_id = $1, payload = $2, payload_hash = $3, sends = sends + 1, \
-         answer_by = $4, note = '', starts_at = $5, updated_at = $6, run_id = $11 \
+    const SQL: &str = "UPDATE effects SET state = 'sending', sync_id = $1, payload = $2, payload_hash = $3, stale = FALSE, \
+         sends = sends + 1, answer_by = $4, note = '', starts_at = $5, updated_at = $6, run_id = $11 \
          WHERE tenant_id = $7 AND effect_id = $8 AND state = $9 AND sends = $10";
     let changed = execute!(
         tx,
@@ -277,8 +280,7 @@ pub async fn settle(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     const SQL: &str = "UPDATE effects SET state = $1, entry_id = COALESCE($2, entry_id), entry_hash = COALESCE($3, entry_hash), \
-         edited = $4, adopted = $5, answer_by = $6, note = $7, updated_at = $8, \
-         payload_hash = CASE WHEN $12 THEN '' ELSE payload_hash END \
+         edited = $4, adopted = $5, answer_by = $6, note = $7, updated_at = $8, stale = $12 \
          WHERE tenant_id = $9 AND effect_id = $10 AND sends = $11";
     let changed = execute!(
         tx,

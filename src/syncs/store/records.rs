@@ -2,7 +2,7 @@
 
 use crate::{
     base::{RecordName, Result, TenantId},
-    db::{Tx, execute, fetch_all},
+    db::{Engine, Tx, execute, fetch_all, fetch_optional},
     syncs::{SourceAccount, meeting::Meeting},
 };
 use chrono::{DateTime, Utc};
@@ -35,7 +35,8 @@ fn record(tenant: &TenantId, row: Row) -> Record {
     }
 }
 
-/// Stores a meeting, unless it is stored just like this; whether anything changed.
+/// Stores a meeting, unless it is stored just like this; whether anything changed. What is stored from calendars that
+/// `meeting` does not speak of stays, also when another sync stored it a moment ago.
 pub async fn put(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -43,14 +44,14 @@ pub async fn put(
     meeting: &Meeting,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    const SQL: &str = "INSERT INTO records (tenant_id, record_id, provider, account_id, external_id, content, hash, settled, \
+    const INSERT: &str = "INSERT INTO records (tenant_id, record_id, provider, account_id, external_id, content, hash, settled, \
          started_at, ended_at, first_seen_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) \
-         ON CONFLICT (tenant_id, provider, account_id, external_id) DO UPDATE SET content = excluded.content, \
-         hash = excluded.hash, settled = excluded.settled, started_at = excluded.started_at, ended_at = excluded.ended_at, \
-         updated_at = excluded.updated_at WHERE records.hash <> excluded.hash";
-    let changed = execute!(
+         ON CONFLICT (tenant_id, provider, account_id, external_id) DO NOTHING";
+    const UPDATE: &str = "UPDATE records SET content = $5, hash = $6, settled = $7, started_at = $8, ended_at = $9, \
+         updated_at = $10 WHERE tenant_id = $1 AND provider = $2 AND account_id = $3 AND external_id = $4 AND hash <> $6";
+    let inserted = execute!(
         tx,
-        SQL,
+        INSERT,
         tenant.as_str(),
         Uuid::now_v7(),
         account.provider,
@@ -63,7 +64,56 @@ pub async fn put(
         meeting.end,
         now
     )?;
+    if inserted == 1 {
+        return Ok(true);
+    }
+    let meeting = match locked(tx, tenant, account, &meeting.conference).await? {
+        Some(known) => meeting.clone().remembering(&known),
+        None => meeting.clone(),
+    };
+    let changed = execute!(
+        tx,
+        UPDATE,
+        tenant.as_str(),
+        account.provider,
+        account.id.as_str(),
+        meeting.conference.as_str(),
+        Json(&meeting),
+        meeting.hash(),
+        meeting.is_settled(),
+        meeting.start,
+        meeting.end,
+        now
+    )?;
     Ok(changed == 1)
+}
+
+/// A stored meeting, which nobody else changes until the transaction ends.
+async fn locked(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    account: &SourceAccount,
+    conference: &str,
+) -> Result<Option<Meeting>> {
+    // Differs by necessity: on SQLite the transaction is the only one that writes, and there is no such clause.
+    const SQLITE: &str = "SELECT content FROM records \
+         WHERE tenant_id = $1 AND provider = $2 AND account_id = $3 AND external_id = $4";
+    const POSTGRES: &str = "SELECT content FROM records \
+         WHERE tenant_id = $1 AND provider = $2 AND account_id = $3 AND external_id = $4 FOR UPDATE";
+    let sql = match tx.engine() {
+        Engine::Postgres => POSTGRES,
+        Engine::Sqlite => SQLITE,
+    };
+    let row = fetch_optional!(
+        tx,
+        (Json<Meeting>,),
+        sql,
+        tenant.as_str(),
+        account.provider,
+        account.id.as_str(),
+        conference
+    )?;
+    Ok(row.map(|(content,)| content.0))
 }
 
 /// The records of an account that had not ended before `since`, by start.
@@ -88,7 +138,7 @@ pub async fn since(
     Ok(rows.into_iter().map(|row| record(tenant, row)).collect())
 }
 
-/// A page of an account's records, newest start first, after `(start, id)`.
+/// A page of an account's records, newest start first, after `(start, id)`; with the event of any calendar.
 pub async fn page(
     tx: &mut Tx,
     tenant: &TenantId,
@@ -111,7 +161,13 @@ pub async fn page(
         id,
         limit
     )?;
-    Ok(rows.into_iter().map(|row| record(tenant, row)).collect())
+    let records = rows.into_iter().map(|row| record(tenant, row));
+    Ok(records
+        .map(|record| Record {
+            meeting: record.meeting.seen_anywhere(),
+            ..record
+        })
+        .collect())
 }
 
 /// Later than every start; within what both engines and their texts can order.

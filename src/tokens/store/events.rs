@@ -57,3 +57,8 @@ pub(in crate::tokens) async fn events(
     let (tenant, id) = (name.tenant.as_str(), name.id.as_str());
     fetch_all!(tx, Event, SQL, tenant, id, before, limit)
 }
+
+/// Forgets the events of before `before`, of all tokens.
+pub(in crate::tokens) async fn forget_events(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64> {
+    execute!(tx, "DELETE FROM token_events WHERE at < $1", before)
+}

@@ -21,3 +21,8 @@ pub(in crate::tokens) async fn add_reads(
     execute!(tx, SQL, tenant, id, caller, minute, reads)?;
     Ok(())
 }
+
+/// Forgets the counts of before `before`, of all tokens.
+pub(in crate::tokens) async fn forget_reads(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64> {
+    execute!(tx, "DELETE FROM token_reads WHERE minute < $1", before)
+}

@@ -10,13 +10,14 @@ use syncline::{
     simulator::{
         Now, Options,
         faults::{Canned, Effect, Rule, When},
-        world::Meeting,
+        world::{Meeting, SCOPES},
     },
 };
 
 each_engine!(
     sync_once_is_a_drop_in_for_the_originals_one_off_run,
     a_rotated_grant_outlives_the_stale_file,
+    a_grant_that_tells_no_mail_address_runs_and_it_is_said_that_nothing_was_compared,
 );
 
 async fn sync_once_is_a_drop_in_for_the_originals_one_off_run(database: Database) {
@@ -71,6 +72,37 @@ async fn a_rotated_grant_outlives_the_stale_file(database: Database) {
         assert_eq!(figures(&ended), [3, synced, 3 - synced, 0, 3], "{run}");
         scene.sim.world().expire_access_tokens();
     }
+}
+
+async fn a_grant_that_tells_no_mail_address_runs_and_it_is_said_that_nothing_was_compared(
+    database: Database,
+) {
+    const SAID: &str = "GOOGLE_USER_EMAIL was not compared";
+    let scene = small(database.engine()).await;
+    let told = scene.run_well(scene.once()).await;
+    assert!(!told.text.contains(SAID), "{}", told.text);
+
+    let scene = small(database.engine()).await;
+    let scopes: Vec<&str> = SCOPES
+        .into_iter()
+        .filter(|scope| *scope != "email")
+        .collect();
+    let me = scene.sim.world().me().id;
+    let refresh_token = scene.sim.world().grant(&me, &scopes).refresh_token;
+    let file = serde_json::json!({"refresh_token": refresh_token, "scope": scopes.join(" ")});
+    std::fs::write(scene.token_file(), file.to_string()).unwrap();
+    for synced in [3, 0] {
+        let ended = scene.run_well(scene.once()).await;
+        assert_eq!(
+            figures(&ended),
+            [3, synced, 3 - synced, 0, 3],
+            "{}",
+            ended.text
+        );
+        assert!(ended.text.contains(SAID), "{}", ended.text);
+    }
+    let asked = scene.sim.calls().count("oauth.userinfo");
+    assert_eq!(asked, 1, "who says nothing once is not asked again");
 }
 
 /// Three meetings at known times of yesterday.

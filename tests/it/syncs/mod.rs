@@ -1,8 +1,11 @@
 //! Syncs: attendance in, time entries out, each exactly once.
 
+mod claims;
 mod entries;
+mod events;
 mod faults;
 mod meetings;
+mod results;
 mod rules;
 mod together;
 mod wishes;
@@ -12,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use std::{sync::Arc, time::Duration};
 use syncline::{
     app::App,
-    base::{Clock, ResourceId, SyncName},
+    base::{Clock, ResourceId, SyncName, TokenName},
     config::Config,
     db::Scope,
     runs::{Run, State, accept, worker::Worker},
@@ -75,23 +78,7 @@ impl Desk {
     }
 
     async fn add_tokens(&self) {
-        let (refresh_token, key) = {
-            let mut world = self.sim.world();
-            let me = world.me().id.clone();
-            let grant = world.grant(&me, &SCOPES);
-            (
-                grant.refresh_token.clone().expect("offline access"),
-                world.clockify_me().api_key.clone(),
-            )
-        };
-        let grant = OauthGrant {
-            refresh_token: refresh_token.into(),
-            ..OauthGrant::default()
-        };
-        for (provider, given) in [
-            (Provider::Google, Given::Grant(grant)),
-            (Provider::Clockify, Given::ApiKey(key.into())),
-        ] {
+        for (provider, _, given) in self.credentials() {
             let create = Create {
                 provider: Some(provider),
                 given: Some(given),
@@ -104,25 +91,7 @@ impl Desk {
 
     /// What a person does when the program says that consent, or a key, must be given again; nothing when it works.
     async fn consent_again(&self) {
-        let (refresh_token, key) = {
-            let mut world = self.sim.world();
-            let me = world.me().id.clone();
-            let grant = world.grant(&me, &SCOPES);
-            (
-                grant.refresh_token.clone().expect("offline access"),
-                world.clockify_me().api_key.clone(),
-            )
-        };
-        let grant = OauthGrant {
-            refresh_token: refresh_token.into(),
-            ..OauthGrant::default()
-        };
-        for (id, given) in [
-            ("google", Given::Grant(grant)),
-            ("clockify", Given::ApiKey(key.into())),
-        ] {
-            let name =
-                syncline::base::TokenName::new(ResourceId::default_tenant(), id.parse().unwrap());
+        for (_, name, given) in self.credentials() {
             let token = tokens::get(&self.app, &name).await.unwrap();
             if token.standing(self.app.db.now()) != tokens::Standing::Active {
                 let update = tokens::Update {
@@ -135,11 +104,25 @@ impl Desk {
         }
     }
 
+    /// A new grant and the key, each with the token that it is kept in.
+    fn credentials(&self) -> [(Provider, TokenName, Given); 2] {
+        let mut world = self.sim.world();
+        let me = world.me().id;
+        let refresh_token = world.grant(&me, &SCOPES).refresh_token;
+        let grant = Given::Grant(OauthGrant {
+            refresh_token: refresh_token.expect("offline access").into(),
+            ..OauthGrant::default()
+        });
+        let key = Given::ApiKey(world.clockify_me().api_key.into());
+        [
+            (Provider::Google, token("google"), grant),
+            (Provider::Clockify, token("clockify"), key),
+        ]
+    }
+
     /// Defines a sync of the two tokens.
     async fn sync(&self, id: &str, definition: Definition) -> SyncName {
-        let tenant = ResourceId::default_tenant();
-        let token = |id: &str| syncline::base::TokenName::new(tenant.clone(), id.parse().unwrap());
-        let name = SyncName::new(tenant.clone(), id.parse().unwrap());
+        let name = SyncName::new(ResourceId::default_tenant(), id.parse().unwrap());
         let create = create::Create {
             name: name.clone(),
             display_name: String::new(),
@@ -188,6 +171,12 @@ impl Desk {
         assert_eq!(marked.len(), count, "meetings with an entry");
     }
 
+    /// Ends the worker, for tests that claim runs themselves.
+    async fn stop_working(&mut self) {
+        let worker = self.worker.take().expect("it works");
+        worker.shut_down(self.config.runs.grace).await;
+    }
+
     fn now(&self) -> DateTime<Utc> {
         self.sim.clock().now()
     }
@@ -195,6 +184,10 @@ impl Desk {
     fn ago(&self, hours: i64) -> DateTime<Utc> {
         self.now() - TimeDelta::hours(hours)
     }
+}
+
+fn token(id: &str) -> TokenName {
+    TokenName::new(ResourceId::default_tenant(), id.parse().unwrap())
 }
 
 /// An entry that is there before we come.

@@ -3,6 +3,7 @@
 mod canaries;
 mod consent;
 mod credentials;
+mod history;
 mod issuing;
 mod keys;
 mod kills;
