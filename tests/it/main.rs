@@ -10,6 +10,7 @@ mod errors_page;
 mod layering;
 mod originals;
 mod outbound;
+mod queue;
 mod readme;
 mod runs;
 mod secrets_scan;

@@ -11,7 +11,7 @@ mod wait;
 pub use database::Database;
 pub(crate) use database::each_engine;
 pub use process::{Builder, Process};
-pub use redis::redis;
+pub use redis::{Redis, redis};
 pub use server::is_unprivileged;
 pub use wait::eventually;
 
