@@ -7,6 +7,7 @@ const FILES: &[&str] = &[
     "proto/syncline/v1/token.proto",
     "proto/syncline/v1/run.proto",
     "proto/syncline/v1/sync.proto",
+    "proto/syncline/v1/queue.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

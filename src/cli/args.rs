@@ -1,6 +1,6 @@
 //! What can be typed: the global arguments and the list of commands. Each command's own arguments stand in its file.
 
-use super::{db, demo, serve, simulate, sync, token};
+use super::{db, demo, queue, serve, simulate, sync, token};
 use crate::config::{Config, Levels};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -63,6 +63,12 @@ pub enum Command {
         /// Which of them.
         #[command(subcommand)]
         command: token::Command,
+    },
+    /// Look at what waits to be run, and steer it
+    Queue {
+        /// Which of them.
+        #[command(subcommand)]
+        command: queue::Command,
     },
     /// Look after the database
     Db {

@@ -2,7 +2,10 @@
 
 use super::Context;
 use crate::{
-    api::v1::{sync_service_client::SyncServiceClient, token_service_client::TokenServiceClient},
+    api::v1::{
+        queue_service_client::QueueServiceClient, sync_service_client::SyncServiceClient,
+        token_service_client::TokenServiceClient,
+    },
     app::App,
     base::{Clock, ResourceId, RunName},
     cli::Usage,
@@ -65,6 +68,11 @@ impl Session {
     /// `SyncService`.
     pub fn syncs(&self) -> SyncServiceClient<Channel> {
         SyncServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    /// `QueueService`.
+    pub fn queues(&self) -> QueueServiceClient<Channel> {
+        QueueServiceClient::new(self.channel.clone())
     }
 
     /// What is in this process; `None` when a server was named.

@@ -1,8 +1,8 @@
 //! The rules: what each setting may be, and which settings must fit together.
 
 use super::{
-    Clockify, Config, Data, Database, Faults, Google, Grpc, Log, LogFormat, Notice, Origin, Otel,
-    Outbound, Pooler, Runs, Syncs, Tokens, database, endpoint,
+    Clockify, Config, Data, Database, Faults, Google, Grpc, Log, LogFormat, Origin, Otel, Outbound,
+    Pooler, Queue, Redis, Runs, Syncs, Tokens, database, endpoint,
     layers::{Value, Values},
     read::Reader,
     units,
@@ -18,14 +18,9 @@ const KEY_BYTES: usize = 32;
 const CLOCKIFY_DESCRIPTION: usize = 3000;
 
 /// Checks everything; where something is wrong, the default stands in and a fault is added.
-pub(super) fn config(values: &Values, faults: &mut Faults, notices: &mut Vec<Notice>) -> Config {
+pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
     let values = &with_database_parameters(values);
     let read = &mut Reader { values, faults };
-    if read.optional("redis.url", redis_url).is_some() {
-        notices.push(Notice::new(
-            "redis.url: no effect yet: runs are claimed straight from the database",
-        ));
-    }
     Config {
         key: read.optional("key", key),
         instance: read.optional("instance", instance),
@@ -34,6 +29,13 @@ pub(super) fn config(values: &Values, faults: &mut Faults, notices: &mut Vec<Not
         },
         grpc: grpc(read),
         database: database(read),
+        redis: Redis {
+            url: read.optional("redis.url", redis_url),
+        },
+        queue: Queue {
+            prefix: read.required("queue.prefix", prefix),
+            window: read.number("queue.window", 1..=10_000),
+        },
         google: google(read),
         clockify: clockify(read),
         outbound: outbound(read),
@@ -120,6 +122,13 @@ fn redis_url(text: &str) -> Result<Secret, String> {
     match is_redis && url::Url::parse(text).is_ok() {
         true => Ok(Secret::new(text)),
         false => Err("expected redis://… or rediss://…".to_owned()),
+    }
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    match !text.is_empty() && !text.contains(char::is_whitespace) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a text without spaces".to_owned()),
     }
 }
 

@@ -44,6 +44,10 @@ pub struct Config {
     pub grpc: Grpc,
     /// The database.
     pub database: Database,
+    /// The Redis that hands out runs.
+    pub redis: Redis,
+    /// How runs are handed out through it.
+    pub queue: Queue,
     /// Google's endpoints, client and budgets.
     pub google: Google,
     /// Clockify's endpoint and budget.
@@ -120,6 +124,22 @@ pub struct Database {
     pub acquire_timeout: Duration,
     /// How long one attempt to connect may take.
     pub connect_timeout: Duration,
+}
+
+/// The Redis that hands out runs.
+#[derive(Clone, Debug)]
+pub struct Redis {
+    /// `redis://…` or `rediss://…`. `None`: runs are claimed from the database.
+    pub url: Option<Secret>,
+}
+
+/// How runs are handed out through Redis.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// What all keys begin with.
+    pub prefix: String,
+    /// Runs of one tenant, kind and priority that are in Redis at a time.
+    pub window: u32,
 }
 
 /// Google. URLs have no slash at their end.
@@ -281,14 +301,14 @@ impl Config {
         let variables = Variables::of(sources, faults);
         names::judge(&variables, sources.one_off, faults, &mut notices);
         let values = layers::gather(sources, &variables, faults);
-        let config = check::config(&values, faults, &mut notices);
+        let config = check::config(&values, faults);
         (config, notices, variables)
     }
 
     /// The built-in defaults with the data directory `dir`: what tests and the demo start from.
     pub fn with_defaults(dir: impl Into<PathBuf>) -> Self {
         let mut faults = Faults::default();
-        let mut config = check::config(&layers::defaults(), &mut faults, &mut Vec::new());
+        let mut config = check::config(&layers::defaults(), &mut faults);
         config.data.dir = dir.into();
         config
     }

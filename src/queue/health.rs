@@ -2,12 +2,20 @@
 
 use super::Connection;
 use crate::base::Result;
-use fred::prelude::ClientLike as _;
+use fred::{prelude::ClientLike as _, types::InfoKind};
 
 /// The oldest server that has all that the scripts use.
 const OLDEST: (u32, u32) = (6, 2);
 
 impl Connection {
+    /// Which run of the server this is: another one after every start, and on every replica that takes over.
+    pub async fn server(&self) -> Result<String> {
+        let info: Result<String, _> = self.calls().info(Some(InfoKind::Server)).await;
+        let info = info.map_err(|error| self.told(&error))?;
+        let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+        Ok(run.unwrap_or_default().trim().to_owned())
+    }
+
     /// What is wrong with the server's settings, a sentence each, for people. Empty is good.
     pub async fn complaints(&self) -> Result<Vec<String>> {
         let info: Result<String, _> = self.calls().info(None).await;

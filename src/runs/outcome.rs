@@ -21,6 +21,17 @@ pub(super) fn of(run: &Run, ended: Ended, now: DateTime<Utc>) -> Ending {
     }
 }
 
+/// The run after its end was written, in the state in which it was.
+pub(super) fn applied(run: &Run, release: Release, state: State) -> Run {
+    Run {
+        state,
+        due_at: release.due_at,
+        failure: release.failure.filter(|_| state != State::Cancelled),
+        result: release.result.or_else(|| run.result.clone()),
+        ..run.clone()
+    }
+}
+
 fn release(run: &Run, ended: Ended, now: DateTime<Utc>) -> Release {
     let last = |state, result, failure| Release {
         state,

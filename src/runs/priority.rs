@@ -1,7 +1,7 @@
 //! Which of a tenant's runs go first. Between tenants nobody goes first: they take turns.
 
 /// How urgent a run is among the runs of its tenant.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Priority {
     /// When nothing else is to be done.
     Low,

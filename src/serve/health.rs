@@ -4,7 +4,7 @@ use crate::{
     app::App,
     base::{Error, Result},
     db::migrate,
-    runs::Pulse,
+    runs::{Pulse, relay::Redis},
     serve::services,
 };
 use chrono::TimeDelta;
@@ -26,6 +26,8 @@ const LIVENESS: &str = "liveness";
 const READINESS: &str = "readiness";
 /// Whether this machine's clock and the database's agree.
 const CLOCK: &str = "clock";
+/// Whether Redis, where one is set, hands out runs as it should; without it they come from the database.
+const QUEUE: &str = "queue";
 /// More than this is not a difference that the work should live with silently.
 const LARGEST_SKEW: TimeDelta = TimeDelta::seconds(1);
 
@@ -94,6 +96,8 @@ impl Watcher {
         set_ready(&self.reporter, ready).await;
         let skew = self.app.db.skew();
         set(&self.reporter, CLOCK, skew.abs() <= LARGEST_SKEW).await;
+        let queue = Redis::of(&self.app).is_none_or(|redis| redis.is_well());
+        set(&self.reporter, QUEUE, queue).await;
     }
 
     async fn find_out(&self) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::{
     app::App,
     base::{Error, Result},
     db::Engine,
-    runs::Worker,
+    runs::{Worker, relay::Relay},
     tokens,
 };
 use std::{net::SocketAddr, time::Duration};
@@ -32,6 +32,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// When a role cannot start, or the listener breaks.
 pub async fn run(app: App, listener: TcpListener, shutdown: CancellationToken) -> Result<()> {
     let address = listener.local_addr().map_err(Error::internal)?;
+    let relay = Relay::start(&app).await?;
     let worker = Worker::start(app.clone(), services::jobs(), None).await?;
     let (health, health_service) = health::Health::start(app.clone(), worker.pulse()).await;
     let routes = services::routes(&app)?;
@@ -60,6 +61,9 @@ pub async fn run(app: App, listener: TcpListener, shutdown: CancellationToken) -
     health.not_serving().await;
     closing.cancel();
     worker.shut_down(app.config.runs.grace).await;
+    if let Some(relay) = relay {
+        relay.stop().await;
+    }
     let outcome = match broken {
         Some(outcome) => ended(outcome).and(Err(Error::internal("the server ended by itself"))),
         None => drain(server).await,

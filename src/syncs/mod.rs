@@ -2,6 +2,7 @@
 //! exactly once.
 
 pub mod access;
+mod asked;
 pub mod clean_up;
 pub mod create;
 pub mod definition;

@@ -40,7 +40,6 @@ fn variables_of_the_originals_get_a_word_when_it_matters() {
     for (name, expected) in [
         ("BASIC_AUTH_PASSWORD", "asks nobody for a password"),
         ("SYNC_SCHEDULE", "no schedules yet"),
-        ("REDIS_URL", "redis.url: no effect yet"),
         ("RESEND_API_KEY", "no mails yet"),
         ("DISCORD_BOT_TOKEN", "not carried over"),
         ("SYNCLINE_HTTP_ADDR", "no HTTP port yet"),

@@ -12,6 +12,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// What a worker may take.
@@ -78,24 +79,39 @@ pub async fn tenants_with_runs(
     Ok(rows.into_iter().map(stop).collect())
 }
 
-/// Holds these tenants until the end of the transaction, so that nobody else claims for them meanwhile; gives those that
-/// were had, without waiting for the others.
-pub async fn hold_tenants(tx: &mut Tx, tenants: &[String]) -> Result<Vec<String>> {
-    // Only PostgreSQL has more than one writer. The weak form of the lock lets runs be accepted meanwhile.
-    const SQL: &str = "SELECT tenant_id FROM tenants WHERE tenant_id IN (SELECT value ->> 'tenant' FROM json_each($1)) \
+/// What to do about a tenant for whom somebody else is just claiming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Leave it out.
+    PassOver,
+    /// Wait until they are done.
+    Wait,
+}
+
+/// Holds these tenants until the end of the transaction, so that nobody else claims for them meanwhile. Gives those that
+/// were had.
+pub async fn hold_tenants(
+    tx: &mut Tx,
+    tenants: &[String],
+    patience: Patience,
+) -> Result<Vec<String>> {
+    // Only PostgreSQL has more than one writer. The weak form of the lock lets runs be accepted meanwhile; the order keeps
+    // two who wait from waiting for each other.
+    const WAIT: &str = "SELECT tenant_id FROM tenants WHERE tenant_id IN (SELECT value ->> 'tenant' FROM json_each($1)) \
+         ORDER BY tenant_id FOR NO KEY UPDATE";
+    const PASS_OVER: &str = "SELECT tenant_id FROM tenants WHERE tenant_id IN (SELECT value ->> 'tenant' FROM json_each($1)) \
          FOR NO KEY UPDATE SKIP LOCKED";
-    match tx.engine() {
-        Engine::Sqlite => Ok(tenants.to_vec()),
-        Engine::Postgres => {
-            let rows = fetch_all!(tx, (String,), SQL, turns(tenants))?;
-            let had: std::collections::HashSet<_> = rows.into_iter().map(|(id,)| id).collect();
-            Ok(tenants
-                .iter()
-                .filter(|id| had.contains(*id))
-                .cloned()
-                .collect())
-        }
+    if tx.engine() == Engine::Sqlite {
+        return Ok(tenants.to_vec());
     }
+    let sql = match patience {
+        Patience::Wait => WAIT,
+        Patience::PassOver => PASS_OVER,
+    };
+    let rows = fetch_all!(tx, (String,), sql, turns(tenants))?;
+    let had: HashSet<_> = rows.into_iter().map(|(id,)| id).collect();
+    let held = tenants.iter().filter(|id| had.contains(*id));
+    Ok(held.cloned().collect())
 }
 
 /// The columns of a run that decide who goes first.

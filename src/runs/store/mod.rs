@@ -1,14 +1,18 @@
 //! The SQL of runs; of their log lines, workers and request ids in the files beside.
 
+mod adoptions;
 mod claim;
 mod logs;
+mod queues;
 mod release;
 mod requests;
 mod window;
 mod workers;
 
-pub use claim::{Stop, Wanted, claim, claim_these, hold_tenants, tenants_with_runs};
+pub use adoptions::{Identity, adopt, adopted};
+pub use claim::{Patience, Stop, Wanted, claim, claim_these, hold_tenants, tenants_with_runs};
 pub use logs::{log, logs};
+pub use queues::{clean, counts, forget, list_kind, promote};
 pub use release::{Ending, Release, release};
 pub use requests::{forget_requests, remember_request};
 pub use window::{Pause, get_these, mark_put, pauses, set_pause, window};

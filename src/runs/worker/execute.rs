@@ -1,6 +1,6 @@
 //! Executes one attempt of a run: begins it, ends it when it must stop, and writes what became of it.
 
-use super::{Inner, finisher::Written};
+use super::{Held, Inner, Lease, finisher::Written, settle};
 use crate::runs::{Ended, Failure, Handle, Job, Run, outcome};
 use std::sync::Arc;
 use tokio::{
@@ -11,12 +11,25 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 impl Inner {
-    pub(super) fn execute(self: &Arc<Self>, run: Run, slot: OwnedSemaphorePermit) {
+    /// Executes a claimed run; with the job in Redis that stands for it, where there is one.
+    pub(super) fn execute(
+        self: &Arc<Self>,
+        run: Run,
+        slot: OwnedSemaphorePermit,
+        lease: Option<Lease>,
+    ) {
         let Some(job) = self.jobs.iter().find(|job| job.kind() == run.kind).cloned() else {
             return;
         };
-        let stop = CancellationToken::new();
-        self.running().insert(run.name.id, stop.clone());
+        let stop = match self.running().get(&run.name.id) {
+            Some(reserved) => reserved.stop.clone(),
+            None => CancellationToken::new(),
+        };
+        let held = Held {
+            stop: stop.clone(),
+            queue: lease.as_ref().map(|lease| lease.queue.name().to_owned()),
+        };
+        self.running().insert(run.name.id, held);
         let span = tracing::info_span!("run", run.name = %run.name, run.kind = %run.kind, run.attempt = run.attempt);
         if let Some(traceparent) = &run.traceparent {
             crate::telemetry::set_parent(&span, traceparent);
@@ -26,10 +39,14 @@ impl Inner {
             async move {
                 let handle = Arc::new(Handle::new(this.app.clone(), run, stop));
                 let ended = this.attempt(job, &handle).await;
-                this.finish(&handle, ended).await;
+                let written = this.finish(&handle, ended).await;
                 this.running().remove(&handle.run.name.id);
                 drop(slot);
                 this.app.work_arrived.notify_waiters();
+                if let Some(lease) = lease {
+                    let end = settle::after(written, &lease.job, this.app.db.now());
+                    this.settle(&lease.queue, vec![end]).await;
+                }
             }
             .instrument(span),
         );
@@ -68,14 +85,16 @@ impl Inner {
         }
     }
 
-    async fn finish(&self, handle: &Handle, ended: Ended) {
+    /// Writes how the attempt ended. Gives the run as its row is now, unless that is not ours.
+    async fn finish(&self, handle: &Handle, ended: Ended) -> Option<Run> {
         let ending = outcome::of(&handle.run, ended, self.app.db.now());
-        match self
-            .finisher
-            .write(ending, self.app.config.runs.dead_after)
-            .await
-        {
-            Written::As(state) => tracing::info!(run.state = %state, "the run left the worker"),
+        let release = ending.release.clone();
+        let patience = self.app.config.runs.dead_after;
+        match self.finisher.write(ending, patience).await {
+            Written::As(state) => {
+                tracing::info!(run.state = %state, "the run left the worker");
+                return Some(outcome::applied(&handle.run, release, state));
+            }
             Written::TakenOver => tracing::warn!(
                 "the run was taken over meanwhile; its outcome is left to the new owner"
             ),
@@ -83,6 +102,7 @@ impl Inner {
                 tracing::error!("could not store how the run ended; it will be run again");
             }
         }
+        None
     }
 }
 

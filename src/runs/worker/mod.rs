@@ -1,18 +1,23 @@
 //! Executes runs: claims what is due, says that it lives, takes over from workers that died, and hands back what it has
 //! when it must stop.
 
+mod adopt;
 mod execute;
 mod finisher;
 mod heartbeat;
+mod queue;
+mod settle;
 mod take;
 
 use crate::{
     app::App,
     base::{Result, RunName},
     db::Scope,
-    runs::{Job, store},
+    queue::Queue,
+    runs::{Job, Run, relay::Redis, store},
 };
 use finisher::Finisher;
+use settle::{Lease, Settler};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
@@ -46,7 +51,7 @@ struct Inner {
     jobs: Vec<Arc<dyn Job>>,
     /// Claim this run or nothing: for a command line that runs one sync.
     only: Option<RunName>,
-    running: Mutex<HashMap<Uuid, CancellationToken>>,
+    running: Mutex<HashMap<Uuid, Held>>,
     /// Heartbeats so far.
     beats: AtomicU64,
     /// Held while runs go from the table into `running`.
@@ -55,6 +60,7 @@ struct Inner {
     turn: Mutex<String>,
     slots: Arc<Semaphore>,
     finisher: Finisher,
+    settler: Settler,
     tasks: TaskTracker,
     /// Nothing more is taken.
     stop: CancellationToken,
@@ -62,12 +68,20 @@ struct Inner {
     beaten: Mutex<Instant>,
 }
 
+/// A run that is executed here.
+struct Held {
+    stop: CancellationToken,
+    /// The queue that handed it out.
+    queue: Option<String>,
+}
+
 impl Worker {
     /// Starts to execute runs of the kinds of `jobs`.
     pub async fn start(app: App, jobs: Vec<Arc<dyn Job>>, only: Option<RunName>) -> Result<Self> {
         let tasks = TaskTracker::new();
+        let id = Uuid::now_v7();
         let inner = Arc::new(Inner {
-            id: Uuid::now_v7(),
+            id,
             label: format!("pid {}", std::process::id()),
             jobs,
             only,
@@ -77,6 +91,7 @@ impl Worker {
             turn: Mutex::default(),
             slots: Arc::new(Semaphore::new(app.config.runs.concurrency)),
             finisher: Finisher::start(app.clone()),
+            settler: Settler::start(id.to_string()),
             tasks: tasks.clone(),
             stop: CancellationToken::new(),
             beaten: Mutex::new(Instant::now()),
@@ -86,6 +101,7 @@ impl Worker {
         tasks.spawn(inner.clone().keep_alive());
         tasks.spawn(inner.clone().take_work());
         tasks.spawn(inner.clone().obey_cancels());
+        inner.clone().take_from_redis();
         Ok(Self { inner, tasks })
     }
 
@@ -122,7 +138,34 @@ impl Inner {
         tx.commit().await
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<Uuid, CancellationToken>> {
+    /// Begins to take what Redis hands out, where it was opened. One who runs one run needs no Redis.
+    fn take_from_redis(self: Arc<Self>) {
+        let redis = Redis::of(&self.app).filter(|_| self.only.is_none());
+        let Some(redis) = redis else {
+            return;
+        };
+        let queues: Vec<Queue> = self
+            .jobs
+            .iter()
+            .filter_map(|job| redis.queue(job.kind()).cloned())
+            .collect();
+        for queue in &queues {
+            let taking = self.clone().take_from_queue(redis.clone(), queue.clone());
+            self.tasks.spawn(taking);
+        }
+        self.tasks.spawn(self.clone().keep_locks(redis, queues));
+    }
+
+    /// Remembers a run that was claimed before anything else can happen to it.
+    fn reserve(&self, run: &Run) {
+        let held = Held {
+            stop: CancellationToken::new(),
+            queue: None,
+        };
+        self.running().insert(run.name.id, held);
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<Uuid, Held>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -131,8 +174,8 @@ impl Inner {
     }
 
     fn cancel_all(&self) {
-        for stop in self.running().values() {
-            stop.cancel();
+        for held in self.running().values() {
+            held.stop.cancel();
         }
     }
 }

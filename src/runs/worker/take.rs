@@ -4,7 +4,10 @@ use super::Inner;
 use crate::{
     base::Result,
     db::Scope,
-    runs::store::{self, Wanted},
+    runs::{
+        relay::Redis,
+        store::{self, Wanted},
+    },
 };
 use std::{
     sync::{Arc, PoisonError},
@@ -35,7 +38,11 @@ impl Inner {
     pub(super) async fn take_work(self: Arc<Self>) {
         while !self.stop.is_cancelled() {
             let arrived = self.app.work_arrived.notified();
-            let pause = match self.claim().await {
+            let found = match self.redis_has_it() {
+                true => self.claim_left_behind().await,
+                false => self.claim().await,
+            };
+            let pause = match found {
                 Ok(Found::Work) => continue,
                 Ok(Found::Nothing) => self.app.config.runs.poll,
                 Ok(Found::Others) => {
@@ -52,6 +59,25 @@ impl Inner {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// Whether due runs come from Redis, so that looking at the table is not worth it.
+    fn redis_has_it(&self) -> bool {
+        self.only.is_none() && Redis::of(&self.app).is_some_and(|redis| redis.is_attached())
+    }
+
+    /// Takes the runs that nobody has although Redis says so: it will be a while until it notices.
+    async fn claim_left_behind(self: &Arc<Self>) -> Result<Found> {
+        let names = Redis::of(&self.app).map(|redis| redis.take_left_behind());
+        let mut names = names.unwrap_or_default();
+        let slots = self.free_slots();
+        names.truncate(slots.len());
+        let runs = self.claim_named(&names).await?;
+        for (run, slot) in runs.into_iter().zip(slots) {
+            tracing::info!(run.name = %run.name, "taken directly: its worker is gone");
+            self.execute(run, slot, None);
+        }
+        Ok(Found::Nothing)
     }
 
     async fn claim(self: &Arc<Self>) -> Result<Found> {
@@ -78,7 +104,7 @@ impl Inner {
         let _claiming = self.claiming.lock().await;
         let scope = Scope::System("claim runs of all tenants");
         let mut tx = self.app.db.write(scope).await?;
-        let held = store::hold_tenants(&mut tx, &tenants).await?;
+        let held = store::hold_tenants(&mut tx, &tenants, store::Patience::PassOver).await?;
         if held.is_empty() {
             return Ok(Found::Others);
         }
@@ -111,12 +137,12 @@ impl Inner {
             self.set_turn(last.clone());
         }
         for (run, slot) in runs.into_iter().zip(slots) {
-            self.execute(run, slot);
+            self.execute(run, slot, None);
         }
         Ok(Found::Work)
     }
 
-    fn free_slots(&self) -> Vec<OwnedSemaphorePermit> {
+    pub(super) fn free_slots(&self) -> Vec<OwnedSemaphorePermit> {
         std::iter::from_fn(|| self.slots.clone().try_acquire_owned().ok())
             .take(MOST_CLAIMED)
             .collect()
@@ -190,8 +216,8 @@ impl Inner {
         let scope = Scope::System("cancel requests of all tenants");
         let mut tx = self.app.db.read(scope).await?;
         for id in store::cancel_requests(&mut tx, self.id).await? {
-            if let Some(stop) = self.running().get(&id) {
-                stop.cancel();
+            if let Some(held) = self.running().get(&id) {
+                held.stop.cancel();
             }
         }
         Ok(())

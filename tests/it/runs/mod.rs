@@ -1,8 +1,10 @@
 //! Runs: accepted once, taken in turn, ended whatever happens.
 
 mod claims;
+mod deaths;
 mod endings;
 mod fairness;
+mod redis;
 
 use crate::kit::{self, Database};
 use std::{
@@ -12,7 +14,7 @@ use std::{
 };
 use syncline::{
     app::App,
-    base::{ResourceId, RunName, SyncName},
+    base::{Error, ResourceId, RunName, SyncName},
     config::Config,
     db::{Engine, Scope},
     runs::{Ended, Handle, Job, Run, Worker, accept, store},
@@ -165,6 +167,12 @@ impl Seen {
 impl Job for Script {
     fn kind(&self) -> &'static str {
         "sync"
+    }
+
+    async fn asked(&self, _: &App, payload: &serde_json::Value) -> Result<accept::Request, Error> {
+        let sync = payload["sync"].as_str();
+        let sync = sync.ok_or_else(|| Error::invalid("data.sync", "expected a sync"))?;
+        Ok(request(&SyncName::parse("data.sync", sync)?.to_string()))
     }
 
     async fn run(&self, handle: &Handle) -> Ended {

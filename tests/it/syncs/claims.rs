@@ -34,7 +34,12 @@ async fn claim(db: &Db, run: &Run) -> Result<(syncline::db::Tx, usize), Error> {
         tenant_limit: 0,
     };
     let name = (run.name.tenant.to_string(), run.name.id);
-    let held = store::hold_tenants(&mut tx, std::slice::from_ref(&name.0)).await?;
+    let held = store::hold_tenants(
+        &mut tx,
+        std::slice::from_ref(&name.0),
+        store::Patience::PassOver,
+    )
+    .await?;
     if held.is_empty() {
         return Ok((tx, 0));
     }
