@@ -21,7 +21,20 @@ pub enum Migrate {
 
 /// Opens the database, migrates it or refuses, finds the keys, and makes sure that they open what is stored.
 pub async fn open(config: Config, clock: Clock, migrate: Migrate) -> Result<App> {
-    let db = Db::connect(database_options(&config)?, clock).await?;
+    let options = database_options(&config);
+    match (migrate, &options.target) {
+        (Migrate::Apply, _) => make_folder(&options)?,
+        // Connecting would make an empty file, and refuse that.
+        (Migrate::Refuse, Target::Sqlite(file)) if !file.exists() => {
+            let file = file.display();
+            return Err(Error::precondition(
+                "DATABASE_NOT_MIGRATED",
+                format!("there is no database yet: make {file} with `syncline db migrate`"),
+            ));
+        }
+        (Migrate::Refuse, _) => {}
+    }
+    let db = Db::connect(options, clock).await?;
     match migrate {
         Migrate::Apply => db::migrate::run(&db).await?.check()?,
         Migrate::Refuse => db::migrate::status(&db).await?.check()?,
@@ -36,8 +49,8 @@ pub async fn assemble(config: Config, db: Db) -> Result<App> {
     Ok(App::new(Arc::new(config), db, outbound, keys))
 }
 
-/// How the settings say that the database is to be opened.
-pub fn database_options(config: &Config) -> Result<db::Options> {
+/// How the settings say that the database is to be opened. Makes nothing.
+pub fn database_options(config: &Config) -> db::Options {
     let settings = &config.database;
     let target = match &settings.url {
         None => Target::Sqlite(config.data.sqlite_file()),
@@ -46,7 +59,20 @@ pub fn database_options(config: &Config) -> Result<db::Options> {
             None => Target::Postgres(url.clone()),
         },
     };
-    if let Target::Sqlite(file) = &target
+    db::Options {
+        migrate_url: settings.migrate_url.clone(),
+        schema: settings.schema.clone(),
+        persistent: settings.pooler == Pooler::None,
+        max_connections: settings.max_connections,
+        idle_timeout: settings.idle_timeout,
+        acquire_timeout: settings.acquire_timeout,
+        ..db::Options::new(target)
+    }
+}
+
+/// Makes the folder that an embedded database is in.
+pub fn make_folder(options: &db::Options) -> Result<()> {
+    if let Target::Sqlite(file) = &options.target
         && let Some(folder) = file.parent()
         && !folder.as_os_str().is_empty()
     {
@@ -57,15 +83,7 @@ pub fn database_options(config: &Config) -> Result<db::Options> {
             )
         })?;
     }
-    Ok(db::Options {
-        migrate_url: settings.migrate_url.clone(),
-        schema: settings.schema.clone(),
-        persistent: settings.pooler == Pooler::None,
-        max_connections: settings.max_connections,
-        idle_timeout: settings.idle_timeout,
-        acquire_timeout: settings.acquire_timeout,
-        ..db::Options::new(target)
-    })
+    Ok(())
 }
 
 /// The file of `sqlite:path`, `sqlite://path` or `file:path`; `None` for another kind of URL.

@@ -3,6 +3,9 @@
 pub mod filter;
 pub mod page;
 pub mod status;
+mod timestamp;
+
+pub use timestamp::Timestamp;
 
 /// Messages, clients and servers of `proto/syncline/v1`.
 #[expect(clippy::all, clippy::pedantic, reason = "generated")]

@@ -1,6 +1,6 @@
 //! Paging: a token is opaque to clients, says where the next page begins, and is bound to the arguments it came from.
 
-use crate::base::{Error, Result, sha256};
+use crate::base::{Result, Violation, error::all_valid, sha256};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
 /// Page size when the client names none.
@@ -21,29 +21,27 @@ pub struct Page {
 }
 
 impl Page {
-    /// Checks what the client sent. `arguments` are all other arguments of the call: a token of another query is
-    /// refused.
+    /// Checks what the client sent. `arguments` are all other arguments of the call as they came, right or wrong: a token
+    /// of another query is refused.
     pub fn parse(page_size: i32, page_token: &str, arguments: &[&str]) -> Result<Self> {
+        let mut wrong = Vec::new();
+        if page_size < 0 {
+            let expected = format!("expected 0 to {LARGEST}, got {page_size}");
+            wrong.push(Violation::new("page_size", expected));
+        }
         let size = match page_size {
             0 => DEFAULT,
-            size if size > 0 => size.min(LARGEST),
-            _ => {
-                return Err(Error::invalid(
-                    "page_size",
-                    format!("expected 0 to {LARGEST}, got {page_size}"),
-                ));
-            }
+            size => size.min(LARGEST),
         };
         let binding = binding_of(arguments);
-        let after = match page_token {
-            "" => None,
-            token => Some(key_of(token, binding).ok_or_else(|| {
-                Error::invalid(
-                    "page_token",
-                    "expected next_page_token of the page before, with the same arguments",
-                )
-            })?),
-        };
+        let after = key_of(page_token, binding);
+        if after.is_none() && !page_token.is_empty() {
+            wrong.push(Violation::new(
+                "page_token",
+                "expected next_page_token of the page before, with the same arguments",
+            ));
+        }
+        all_valid(wrong)?;
         Ok(Self {
             size: i64::from(size),
             after,
@@ -114,6 +112,15 @@ mod tests {
     fn a_negative_size_is_refused_and_a_large_one_is_cut() {
         assert!(Page::parse(-1, "", &[]).is_err());
         assert_eq!(Page::parse(i32::MAX, "", &[]).unwrap().size, 500);
+    }
+
+    #[test]
+    fn a_wrong_size_and_a_wrong_token_are_named_together() {
+        let error = Page::parse(-1, "x", &[]).unwrap_err().to_string();
+        assert!(
+            error.contains("page_size") && error.contains("page_token"),
+            "{error}"
+        );
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! The one place that knows gRPC codes. `docs/errors.md` lists every reason that is made here or passed through.
 
 use crate::base::{Error, Violation};
+use http::HeaderMap;
 use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
@@ -72,6 +73,62 @@ fn classify(error: &Error) -> (Code, &'static str, HashMap<String, String>) {
         Error::Internal(_) => (Code::Internal, "INTERNAL"),
     };
     (code, reason, metadata)
+}
+
+/// An error that gRPC itself answered, such as for a message that cannot be read, in our terms: with a reason, and with the
+/// code that says whose fault it is. `None` for everything that has its reason already, and where nothing went wrong.
+pub fn completed(headers: &HeaderMap) -> Option<Status> {
+    let status = Status::from_header_map(headers)?;
+    if status.code() == Code::Ok || !status.details().is_empty() {
+        return None;
+    }
+    let said = status.message();
+    let (code, reason, message) = match status.code() {
+        Code::Unimplemented if said.contains("compressed") => (
+            Code::Unimplemented,
+            "COMPRESSION_UNSUPPORTED",
+            "the request is compressed, and this server takes none that is: send it as it is".to_owned(),
+        ),
+        Code::Unimplemented => (
+            Code::Unimplemented,
+            "METHOD_UNKNOWN",
+            "this server has no such service or method: a newer one may, and reflection lists those of this one"
+                .to_owned(),
+        ),
+        Code::OutOfRange | Code::ResourceExhausted => (
+            Code::ResourceExhausted,
+            "MESSAGE_TOO_LARGE",
+            too_large(said),
+        ),
+        // The request is what cannot be read: every error of our own has a reason.
+        Code::Internal => (
+            Code::InvalidArgument,
+            "REQUEST_UNREADABLE",
+            format!("the request cannot be read as the message that the method takes: {said}"),
+        ),
+        Code::NotFound => (Code::NotFound, "NOT_FOUND", said.to_owned()),
+        Code::InvalidArgument => (Code::InvalidArgument, "INVALID_ARGUMENT", said.to_owned()),
+        Code::Cancelled => (Code::Cancelled, "CANCELLED", said.to_owned()),
+        other => (other, "INTERNAL", said.to_owned()),
+    };
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    Some(Status::with_error_details(code, message, details))
+}
+
+/// gRPC's own text has the two numbers and no word about where the limit comes from.
+fn too_large(said: &str) -> String {
+    let numbers: Vec<_> = said
+        .split(|character: char| !character.is_ascii_digit())
+        .filter(|number| !number.is_empty())
+        .collect();
+    match numbers.as_slice() {
+        [found, limit] => format!(
+            "the request has {found} bytes, and this server takes {limit} (grpc.max_message_bytes)"
+        ),
+        _ => {
+            "the request has more bytes than this server takes (grpc.max_message_bytes)".to_owned()
+        }
+    }
 }
 
 /// A call that was refused, as the client reads it.
@@ -157,6 +214,42 @@ mod tests {
             refusal.violations,
             [Violation::new("sync.days", "expected 1")]
         );
+    }
+
+    /// What a client reads where gRPC answered with this.
+    fn read(code: Code, message: &str) -> Refusal {
+        let answered = Status::new(code, message).into_http::<()>();
+        let completed = completed(answered.headers()).expect("an answer without a reason");
+        Refusal::from(&completed)
+    }
+
+    #[test]
+    fn what_grpc_answers_itself_gets_a_reason_and_the_right_code() {
+        let large = read(
+            Code::OutOfRange,
+            "Error, decoded message length too large: found 11 bytes, the limit is: 10 bytes",
+        );
+        assert_eq!(
+            (large.code.as_str(), large.reason.as_str()),
+            ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE")
+        );
+        assert!(large.message.contains("has 11 bytes"), "{large:?}");
+        for (code, reason) in [
+            (Code::Internal, "REQUEST_UNREADABLE"),
+            (Code::Unimplemented, "METHOD_UNKNOWN"),
+            (Code::NotFound, "NOT_FOUND"),
+            (Code::Unknown, "INTERNAL"),
+        ] {
+            assert_eq!(read(code, "").reason, reason, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_has_its_reason_stays_as_it_is() {
+        let ours = Status::from(Error::internal("composed")).into_http::<()>();
+        assert!(completed(ours.headers()).is_none());
+        assert!(completed(Status::ok("").into_http::<()>().headers()).is_none());
+        assert!(completed(&HeaderMap::new()).is_none());
     }
 
     #[test]

@@ -103,6 +103,20 @@ pub fn parse_parent(field: &str, text: &str) -> Result<TenantId> {
     }
 }
 
+/// The last part of a name, which a form in braces does not describe.
+trait LastPart: FromStr {
+    /// What it looks like, for messages.
+    const LOOKS: &'static str;
+}
+
+impl LastPart for ResourceId {
+    const LOOKS: &'static str = "lower-case letters, digits and hyphens";
+}
+
+impl LastPart for Uuid {
+    const LOOKS: &'static str = "a UUID";
+}
+
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident, $id:ty, $collection:literal, $kind:literal;)*) => {$(
         $(#[$doc])*
@@ -128,10 +142,17 @@ macro_rules! names {
             /// Parses a full name; `field` is named in the error.
             pub fn parse(field: &str, text: &str) -> Result<Self> {
                 let (tenant, rest) = tenant_and_rest(field, Self::FORM, text)?;
-                rest.strip_prefix(concat!($collection, "/"))
-                    .and_then(|id| id.parse().ok())
-                    .map(|id| Self { tenant, id })
-                    .ok_or_else(|| Error::invalid(field, format!("expected {}, got {}", Self::FORM, shown(text))))
+                let wrong = |which: String| {
+                    let expected = format!("expected {}{which}, got {}", Self::FORM, shown(text));
+                    Error::invalid(field, expected)
+                };
+                let id = rest
+                    .strip_prefix(concat!($collection, "/"))
+                    .ok_or_else(|| wrong(String::new()))?;
+                let id = id
+                    .parse()
+                    .map_err(|_| wrong(format!(", its last part {}", <$id as LastPart>::LOOKS)))?;
+                Ok(Self { tenant, id })
             }
 
             /// The error for a name that leads nowhere, or to somebody else's resource.
@@ -197,6 +218,14 @@ mod tests {
             let error = TokenName::parse("name", text).unwrap_err().to_string();
             assert!(error.contains("tenants/{tenant}/tokens/{token}"), "{error}");
         }
+    }
+
+    #[test]
+    fn where_only_the_last_part_is_wrong_the_error_says_what_it_looks_like() {
+        let token = TokenName::parse("name", "tenants/default/tokens/A").unwrap_err();
+        assert!(token.to_string().contains("lower-case letters"), "{token}");
+        let run = RunName::parse("name", "tenants/default/runs/a").unwrap_err();
+        assert!(run.to_string().contains("a UUID"), "{run}");
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! What can be typed: the global arguments and the list of commands. Each command's own arguments stand in its file.
 
-use super::{db, demo, queue, serve, simulate, sync, token};
-use crate::config::{Config, Levels};
+use super::{Usage, db, demo, queue, serve, simulate, sync, token};
+use crate::{
+    base::ResourceId,
+    config::{Config, Levels},
+};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 /// Copies data between SaaS products, exactly once.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong arguments, 3 done in part (something failed), 64 wrong settings.
+/// Exit codes: 0 done, 1 failed, 3 done in part (something failed), 64 what was typed or set is wrong: the same again would
+/// fail again.
 #[derive(Debug, Parser)]
 #[command(name = "syncline", version, color = clap::ColorChoice::Auto, disable_help_subcommand = true)]
 pub struct Cli {
     /// What all commands share.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of all commands")]
     pub global: Global,
     /// What to do.
     #[command(subcommand)]
@@ -26,8 +30,8 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Talk to this server, as in http://127.0.0.1:50051, instead of doing it in this process
-    #[arg(long, global = true, value_name = "URL", env = "SYNCLINE_SERVER")]
+    /// Let this server do it (`sync` and `token`), as in http://127.0.0.1:50051; or by SYNCLINE_SERVER
+    #[arg(long, global = true, value_name = "URL")]
     pub server: Option<String>,
 
     /// Print one JSON document (proto3 JSON) on standard output, errors too
@@ -35,8 +39,8 @@ pub struct Global {
     pub json: bool,
 
     /// Whose tokens and syncs
-    #[arg(long, global = true, value_name = "ID", default_value = "default")]
-    pub tenant: String,
+    #[arg(long, global = true, value_name = "ID", default_value = "default", value_parser = tenant)]
+    pub tenant: ResourceId,
 
     /// Change a setting, as in --set clockify.budget=30/1h; may be given several times
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = setting)]
@@ -91,6 +95,21 @@ impl Command {
         )
     }
 
+    /// What it is called, where it works in this process only and no server can do it instead.
+    fn is_here_only(&self) -> Option<&'static str> {
+        match self {
+            Self::Serve(_) => Some("serve"),
+            Self::Demo(_) => Some("demo"),
+            Self::Simulate(_) => Some("simulate"),
+            Self::Db { .. } => Some("db"),
+            Self::Doctor => Some("doctor"),
+            Self::Sync {
+                command: sync::Command::Once(_),
+            } => Some("sync once"),
+            Self::Sync { .. } | Self::Token { .. } | Self::Queue { .. } => None,
+        }
+    }
+
     /// Whether it stays, and its log is what people look at.
     pub fn is_server(&self) -> bool {
         matches!(self, Self::Serve(_))
@@ -104,6 +123,38 @@ pub fn quiet(config: &mut Config) -> anyhow::Result<()> {
         config.log.level = "warn".parse().map_err(anyhow::Error::msg)?;
     }
     Ok(())
+}
+
+/// Which server a command is for: the one of the flag, else the one of the variable. The flag is refused where it would
+/// not be obeyed, because whoever types it means that server. The variable may be there for other commands, so it only
+/// gives a notice, where somebody could take this machine's data for the server's.
+pub fn server(
+    command: &Command,
+    flag: Option<String>,
+    variable: Option<String>,
+) -> Result<(Option<String>, Option<String>), Usage> {
+    let variable = variable.filter(|server| !server.is_empty());
+    match (command.is_here_only(), flag) {
+        (Some(name), Some(_)) => Err(Usage(format!(
+            "--server: `{name}` works on this machine alone and asks no server: leave the flag out, or run it where the server runs"
+        ))),
+        (Some(name), None) => {
+            let looks_like_it = matches!(name, "db" | "doctor" | "sync once");
+            let notice = variable.filter(|_| looks_like_it).map(|server| {
+                format!(
+                    "SYNCLINE_SERVER ({server}) is not asked: `{name}` works on this machine alone"
+                )
+            });
+            Ok((None, notice))
+        }
+        (None, flag) => Ok((flag.or(variable), None)),
+    }
+}
+
+fn tenant(text: &str) -> Result<ResourceId, String> {
+    ResourceId::parse("id", text).map_err(|_| {
+        "expected lower-case letters, digits and hyphens, starting with a letter".to_owned()
+    })
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

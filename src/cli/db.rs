@@ -18,18 +18,21 @@ pub enum Command {
 }
 
 pub async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
-    let options = startup::database_options(&context.config)?;
+    let options = startup::database_options(&context.config);
     if let (Command::Status, Target::Sqlite(file)) = (&command, &options.target)
         && !file.exists()
     {
         let message = format!(
-            "there is no database yet: {} is made by `syncline serve`",
+            "there is no database yet: {} is made by `syncline db migrate`, or at the first start",
             file.display()
         );
         let status =
             json!({ "engine": "SQLITE", "applied": 0, "current": false, "message": message });
         context.output.result(&status, |_| message.clone())?;
         return Ok(Exit::Failed);
+    }
+    if let Command::Migrate = command {
+        startup::make_folder(&options)?;
     }
     let db = Db::connect(options, Clock::system()).await?;
     let status = match command {

@@ -3,7 +3,7 @@
 use super::{Context, Exit, output::table, session::Session};
 use crate::{
     api::v1::{CheckTokenRequest, ListTokensRequest},
-    base::{Clock, ResourceId},
+    base::Clock,
     config::Config,
     db::{Db, Target, migrate},
     startup::{self, Migrate},
@@ -35,12 +35,21 @@ enum Verdict {
 struct Findings(Vec<Finding>);
 
 impl Findings {
+    /// Findings about one thing stand together, whenever they were made.
     fn add(&mut self, what: &str, verdict: Verdict, message: impl Into<String>) {
-        self.0.push(Finding {
+        let last = self.0.iter().rposition(|finding| finding.what == what);
+        let place = last.map_or(self.0.len(), |last| last + 1);
+        let finding = Finding {
             what: what.to_owned(),
             verdict,
             message: message.into(),
-        });
+        };
+        self.0.insert(place, finding);
+    }
+
+    fn is_wrong(&self, what: &str) -> bool {
+        let mut findings = self.0.iter();
+        findings.any(|finding| finding.what == what && finding.verdict == Verdict::Wrong)
     }
 
     fn fine(&mut self, what: &str, message: impl Into<String>) {
@@ -136,13 +145,7 @@ fn google_client(findings: &mut Findings, config: &Config) {
 /// Whether the rest makes sense.
 async fn database(findings: &mut Findings, config: &Config) -> bool {
     let what = "database";
-    let options = match startup::database_options(config) {
-        Ok(options) => options,
-        Err(error) => {
-            findings.wrong(what, error.to_string());
-            return false;
-        }
-    };
+    let options = startup::database_options(config);
     if let Target::Sqlite(file) = &options.target
         && !file.exists()
     {
@@ -197,6 +200,8 @@ async fn database(findings: &mut Findings, config: &Config) -> bool {
 async fn installation(findings: &mut Findings, context: &Context) -> anyhow::Result<()> {
     let app = match startup::open(context.config.clone(), Clock::system(), Migrate::Refuse).await {
         Ok(app) => app,
+        // What is wrong with the file was said already.
+        Err(_) if findings.is_wrong("key") => return Ok(()),
         Err(error) => {
             findings.wrong("key", error.to_string());
             return Ok(());
@@ -206,8 +211,7 @@ async fn installation(findings: &mut Findings, context: &Context) -> anyhow::Res
         "key",
         format!("{} opens everything that is stored", app.keys.newest()),
     );
-    let tenant = ResourceId::parse("tenant", &context.global.tenant)?;
-    let session = Session::in_process(app, tenant)?;
+    let session = Session::in_process(app, context.global.tenant.clone())?;
     tokens(findings, &session).await?;
     session.close().await;
     Ok(())

@@ -5,12 +5,10 @@ use crate::{
     base::{Error, Violation},
     config::{EXIT_CONFIG, Faults},
 };
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::json;
 use std::{ffi::OsString, fmt, process::ExitCode};
 use tonic::Status;
-
-/// The exit code for wrong arguments, as most programs have it.
-const EXIT_USAGE: u8 = 2;
 
 /// The arguments are wrong in a way that their declaration cannot say.
 #[derive(Debug, thiserror::Error)]
@@ -72,11 +70,8 @@ impl Failure {
     }
 
     fn of_settings(faults: &Faults) -> Self {
-        let violations = faults.0.iter().map(|fault| {
-            let place = fault.origin.as_ref();
-            let place = place.map_or(String::new(), |origin| format!(" ({origin})"));
-            Violation::new(format!("{}{place}", fault.what), &fault.message)
-        });
+        let violations = faults.0.iter();
+        let violations = violations.map(|fault| Violation::new(fault.place(), &fault.message));
         let violations: Vec<_> = violations.collect();
         let message = match violations.len() {
             1 => "1 setting is wrong".to_owned(),
@@ -88,13 +83,13 @@ impl Failure {
             reason: "SETTINGS_INVALID".to_owned(),
             message,
             violations,
-            advice: Some("docs/configuration.md describes every setting".to_owned()),
+            advice: None,
         }
     }
 
     fn usage(message: impl Into<String>) -> Self {
         Self {
-            exit_code: EXIT_USAGE,
+            exit_code: EXIT_CONFIG,
             ..Self::local("INVALID_ARGUMENT", "USAGE", message)
         }
     }
@@ -102,7 +97,11 @@ impl Failure {
     fn of_call(refusal: Refusal) -> Self {
         Self {
             advice: advice(&refusal),
-            exit_code: 1,
+            exit_code: match refusal.code.as_str() {
+                // Whoever judges what was typed: the same again would fail again.
+                "INVALID_ARGUMENT" => EXIT_CONFIG,
+                _ => 1,
+            },
             message: match refusal.violations.is_empty() {
                 true => refusal.message,
                 false => "the request is wrong".to_owned(),
@@ -164,15 +163,41 @@ fn advice(refusal: &Refusal) -> Option<String> {
 
 /// The arguments cannot be read, or help was asked for.
 pub fn of_arguments(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    let json = arguments.iter().any(|argument| argument == "--json");
-    if json && error.use_stderr() {
-        let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default();
-        let failure = Failure::usage(message.trim_start_matches("error: "));
-        super::Output::new(true).failure(&failure);
-    } else {
+    if !error.use_stderr() {
         // Nobody reads any more: nothing can be done about it.
         let _ = error.print();
+        return ExitCode::SUCCESS;
     }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE))
+    if arguments.iter().any(|argument| argument == "--json") {
+        super::Output::new(true).failure(&unreadable(error));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(EXIT_CONFIG)
+}
+
+/// What is wrong with the arguments, for a program; each missing one is a violation.
+fn unreadable(error: &clap::Error) -> Failure {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Failure::usage("a command is missing: --help lists them");
+    }
+    let text = error.to_string();
+    // What is wrong comes first, then how to call it.
+    let lines = text.lines().map(str::trim);
+    let lines = lines.take_while(|line| !line.starts_with("Usage:"));
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    let mut message = lines.join("; ").replace(":; ", ": ");
+    if let Some(rest) = message.strip_prefix("error: ") {
+        message = rest.to_owned();
+    }
+    let missing = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(names))) => names.clone(),
+        _ => Vec::new(),
+    };
+    let violations = missing.iter();
+    let violations = violations.map(|name| Violation::new(name, "is missing"));
+    Failure {
+        violations: violations.collect(),
+        ..Failure::usage(message)
+    }
 }

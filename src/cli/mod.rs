@@ -56,7 +56,7 @@ pub struct Context {
     pub output: Output,
 }
 
-/// Runs the program and returns its exit code: 0 done, 1 failed, 2 wrong arguments, 3 done in part, 64 wrong settings.
+/// Runs the program and returns its exit code: 0 done, 1 failed, 3 done in part, 64 what was typed or set is wrong.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let cli = match Cli::try_parse_from(&arguments) {
@@ -92,8 +92,14 @@ fn start(cli: Cli, output: Output) -> anyhow::Result<Exit> {
 }
 
 fn prepare(cli: &Cli, output: Output) -> anyhow::Result<Context> {
-    let global = cli.global.clone();
+    let mut global = cli.global.clone();
     let mut sources = Sources::of_process();
+    let variable = sources.environment.get("SYNCLINE_SERVER").cloned();
+    let (server, passed_over) = args::server(&cli.command, global.server, variable)?;
+    global.server = server;
+    if let Some(text) = passed_over {
+        output.note(format!("note: {text}"));
+    }
     sources.file.clone_from(&global.config);
     sources.flags.clone_from(&global.set);
     let (mut config, one_off, notices) = if cli.command.is_one_off() {

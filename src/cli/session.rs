@@ -38,7 +38,7 @@ impl Session {
             Some(server) => Ok(Self {
                 channel: connect(server).await?,
                 app: None,
-                tenant: tenant(context)?,
+                tenant: context.global.tenant.clone(),
             }),
             None => Self::open_here(context).await,
         }
@@ -46,9 +46,8 @@ impl Session {
 
     /// Opens the configured database, whatever server was named.
     pub async fn open_here(context: &Context) -> anyhow::Result<Self> {
-        let tenant = tenant(context)?;
         let app = startup::open(context.config.clone(), Clock::system(), Migrate::Apply).await?;
-        Self::in_process(app, tenant)
+        Self::in_process(app, context.global.tenant.clone())
     }
 
     /// Talks to the services of `app`.
@@ -127,10 +126,6 @@ impl Session {
             app.db.close().await;
         }
     }
-}
-
-fn tenant(context: &Context) -> anyhow::Result<ResourceId> {
-    Ok(ResourceId::parse("--tenant", &context.global.tenant)?)
 }
 
 async fn connect(server: &str) -> anyhow::Result<Channel> {

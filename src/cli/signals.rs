@@ -4,7 +4,20 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// The exit code of a process that was ended by Ctrl-C, as shells have it.
-const INTERRUPTED: i32 = 130;
+pub const INTERRUPTED: i32 = 130;
+
+/// Waits for the next signal. Where signals cannot be received they end the process as usual, and this waits for ever.
+pub async fn received() {
+    let terminate = signal(SignalKind::terminate());
+    let interrupt = signal(SignalKind::interrupt());
+    let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
 
 /// Cancelled by the first signal.
 pub fn shutdown() -> anyhow::Result<CancellationToken> {

@@ -1,8 +1,7 @@
 //! Moments and lengths as people read and type them. All in UTC, which the heads of tables say.
 
-use crate::cli::Usage;
+use crate::{api::Timestamp, cli::Usage};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
-use pbjson_types::Timestamp;
 
 /// `2026-11-20 14:05`, or nothing.
 pub fn moment(at: Option<&Timestamp>) -> String {
@@ -25,7 +24,7 @@ pub fn hours_and_minutes(length: TimeDelta) -> String {
 
 /// The moment that a message holds.
 pub fn read(at: Option<&Timestamp>) -> Option<DateTime<Utc>> {
-    at.cloned().and_then(|at| at.try_into().ok())
+    at.copied().and_then(|at| at.try_into().ok())
 }
 
 /// Which end of a window is typed: a date alone means its first moment, or its last.

@@ -2,7 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
-/// The exit code of a process whose settings are wrong (`EX_USAGE`), so that a supervisor can tell it from a crash.
+/// The exit code of a process whose settings or arguments are wrong (`EX_USAGE`), so that a supervisor can tell it from a
+/// crash.
 pub const EXIT_CONFIG: u8 = 64;
 
 /// Where a value came from.
@@ -64,12 +65,26 @@ pub struct Fault {
     pub message: String,
 }
 
+impl Fault {
+    /// What is wrong, and where that was said; a variable that is both is named once.
+    pub fn place(&self) -> String {
+        let what = &self.what;
+        match &self.origin {
+            None => what.clone(),
+            Some(Origin::Variable(name)) if name == what => what.clone(),
+            Some(Origin::Line {
+                path,
+                line,
+                variable: Some(name),
+            }) if name == what => format!("{what} ({} line {line})", path.display()),
+            Some(origin) => format!("{what} ({origin})"),
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.origin {
-            Some(origin) => write!(f, "{} ({origin}): {}", self.what, self.message),
-            None => write!(f, "{}: {}", self.what, self.message),
-        }
+        write!(f, "{}: {}", self.place(), self.message)
     }
 }
 
@@ -127,5 +142,34 @@ impl Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_wrong_is_named_once() {
+        let fault = |origin| Fault {
+            what: "SYNC_DAYS".to_owned(),
+            origin: Some(origin),
+            message: "expected a number".to_owned(),
+        };
+        let variable = |name: &str| Origin::Variable(name.to_owned());
+        assert_eq!(
+            fault(variable("SYNC_DAYS")).to_string(),
+            "SYNC_DAYS: expected a number"
+        );
+        let line = Origin::Line {
+            path: ".env".into(),
+            line: 3,
+            variable: Some("SYNC_DAYS".to_owned()),
+        };
+        assert_eq!(fault(line).place(), "SYNC_DAYS (.env line 3)");
+        assert_eq!(
+            fault(variable("OTHER")).place(),
+            "SYNC_DAYS (variable OTHER)"
+        );
     }
 }

@@ -25,10 +25,9 @@ pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
 pub use levels::Levels;
 pub use one_off::OneOff;
 pub use sources::Sources;
-pub use units::Budget;
 
 use self::variables::Variables;
-use crate::base::Secret;
+use crate::{base::Secret, outbound::Budget};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// All settings. `config.default.toml` says what each one means.

@@ -1,5 +1,6 @@
 //! How durations, sizes and budgets are written in settings, both ways.
 
+use crate::outbound::Budget;
 use std::{fmt, str::FromStr, time::Duration};
 
 /// Units of time, largest first, in milliseconds.
@@ -61,18 +62,10 @@ fn largest_unit(value: u64, units: &[(&str, u64)]) -> String {
     format!("{}{name}", value / scale)
 }
 
-/// So many requests per so much time, as in `50/1s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// Requests, at least one.
-    pub limit: u32,
-    /// Per this time, from a millisecond to a day.
-    pub period: Duration,
-}
-
 /// Longest period of a budget: longer ones could park a run for weeks by a slip of the unit.
 const LONGEST_PERIOD: Duration = Duration::from_secs(86_400);
 
+/// As in `50/1s`: at least one request, per a millisecond to a day.
 impl FromStr for Budget {
     type Err = String;
 

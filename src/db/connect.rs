@@ -9,7 +9,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::Path, str::FromStr};
+use std::{io::ErrorKind, path::Path, str::FromStr, time::Duration};
+
+/// How long the attempt may take that only finds out why the others failed.
+const ONCE_MORE: Duration = Duration::from_secs(1);
 
 pub(super) async fn open(options: &Options) -> Result<Pool> {
     check_schema(&options.schema)?;
@@ -23,10 +26,12 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
                 // In place of the pool's own test, which does not see a transaction that was left open.
                 .test_before_acquire(false)
                 .before_acquire(|connection, _| Box::pin(is_outside_transactions(connection)))
-                .connect_with(connect)
-                .await
-                .map_err(cannot_reach)?;
-            Ok(Pool::Postgres(pool))
+                .connect_with(connect.clone())
+                .await;
+            match pool {
+                Ok(pool) => Ok(Pool::Postgres(pool)),
+                Err(cause) => Err(cannot_reach(cause, &connect).await),
+            }
         }
         Target::Sqlite(file) => {
             let connect = sqlite_options(file, options);
@@ -87,22 +92,37 @@ fn sqlite_options(file: &Path, options: &Options) -> SqliteConnectOptions {
 }
 
 /// A caller may go away, or the role be refused, between `BEGIN` and the moment where sqlx counts the transaction as
-/// begun; sqlx 0.9 then does not roll it back. Such a connection still has the role of its transaction, or fails here.
+/// begun; sqlx 0.9 then does not roll it back. Such a connection still has the role of its transaction, or fails here, as
+/// does one that is broken: both are closed in silence, because what matters is whether a new one can be made.
 async fn is_outside_transactions(connection: &mut PgConnection) -> sqlx::Result<bool> {
     const SQL: &str = "SELECT current_setting('role') = 'none'";
-    let row = sqlx::raw_sql(SQL).fetch_one(connection).await?;
-    row.try_get(0)
+    let row = sqlx::raw_sql(SQL).fetch_one(connection).await;
+    Ok(row.is_ok_and(|row| row.try_get(0).unwrap_or(false)))
 }
 
-/// The pool repeats a refused connection until its time is up, and then only says that.
-fn cannot_reach(cause: sqlx::Error) -> Error {
-    match cause {
-        sqlx::Error::PoolTimedOut => Error::unavailable(
-            "DATABASE_UNREACHABLE",
-            "the database does not answer in time",
-        ),
-        cause => cause.into(),
-    }
+/// The pool repeats a refused connection until its time is up, and then only says that: what is wrong is found out by one
+/// more attempt.
+async fn cannot_reach(cause: sqlx::Error, connect: &PgConnectOptions) -> Error {
+    let sqlx::Error::PoolTimedOut = cause else {
+        return cause.into();
+    };
+    let address = match connect.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", connect.get_host(), connect.get_port()),
+    };
+    let once_more = tokio::time::timeout(ONCE_MORE, PgConnection::connect_with(connect));
+    let what = match once_more.await {
+        Ok(Err(sqlx::Error::Io(cause))) if cause.kind() == ErrorKind::ConnectionRefused => {
+            format!("the connection to {address} is refused: is PostgreSQL running there?")
+        }
+        Ok(Err(sqlx::Error::Io(cause))) => {
+            format!("the database at {address} cannot be reached: {cause}")
+        }
+        Ok(Err(cause)) => return cause.into(),
+        // Reachable after all, or silent: either way it was too slow.
+        Ok(Ok(_)) | Err(_) => format!("the database at {address} does not answer in time"),
+    };
+    Error::unavailable("DATABASE_UNREACHABLE", what)
 }
 
 fn cannot_open(file: &Path, cause: sqlx::Error) -> Error {

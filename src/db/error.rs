@@ -44,7 +44,7 @@ fn from_code(code: &str, message: &str) -> Error {
         _ => code.parse::<u32>().ok().map(|code| code & 0xff),
     };
     match (primary, code) {
-        (Some(5 | 6), _) | (_, "40001" | "40P01" | "55P03") => Error::unavailable(
+        (Some(5 | 6), _) | (_, "40001" | "40P01" | "55P03" | "57014") => Error::unavailable(
             "DATABASE_BUSY",
             "the database is locked by somebody else's write",
         ),
@@ -66,6 +66,11 @@ fn from_code(code: &str, message: &str) -> Error {
             "DATABASE_UNREACHABLE",
             format!("the database does not take us: {message}"),
         ),
+        // A process stood still for longer than the server waits for one within a transaction.
+        (_, "25P03" | "57P05") => Error::unavailable(
+            "DATABASE_UNREACHABLE",
+            format!("the database ended the connection: {message}"),
+        ),
         (_, "28P01" | "28000" | "3D000") => Error::unavailable(
             "DATABASE_UNREACHABLE",
             format!("the database refuses us: {message}"),
@@ -84,4 +89,32 @@ fn rights_missing(message: &str) -> Error {
              or give a user who may in SYNCLINE_MIGRATE_URL"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_pass_is_unavailable() {
+        for (codes, expected) in [
+            (
+                &["5", "6", "262", "55P03", "40P01", "57014"][..],
+                "DATABASE_BUSY",
+            ),
+            (&["13", "53100"], "DATABASE_FULL"),
+            (
+                &["57P01", "57P02", "57P03", "53300", "25P03", "57P05"],
+                "DATABASE_UNREACHABLE",
+            ),
+        ] {
+            for code in codes {
+                let error = from_code(code, "told");
+                let Error::Unavailable { reason, .. } = error else {
+                    panic!("{code}: {error:?}");
+                };
+                assert_eq!(reason, expected, "{code}");
+            }
+        }
+    }
 }

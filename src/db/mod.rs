@@ -69,6 +69,8 @@ struct Shared {
     clock: Clock,
     /// How far the database's clock is ahead of ours, in microseconds.
     offset: AtomicI64,
+    /// Cloned by each transaction, so that its count tells how many there are.
+    open: Arc<()>,
 }
 
 #[derive(Debug)]
@@ -101,6 +103,7 @@ impl Db {
             options,
             clock,
             offset: AtomicI64::new(0),
+            open: Arc::default(),
         }));
         db.measure_offset().await?;
         Ok(db)
@@ -146,7 +149,8 @@ impl Db {
         let theirs: DateTime<Utc> = sqlx::query_scalar("SELECT clock_timestamp()")
             .persistent(false)
             .fetch_one(pool)
-            .await?;
+            .await
+            .map_err(|cause| self.no_connection(cause))?;
         let after = self.0.clock.now();
         let offset = theirs - (before + (after - before) / 2);
         // Half the round trip is what the measurement cannot see; less than that is not a difference.
@@ -178,16 +182,32 @@ impl Db {
             Pool::Postgres(pool) => {
                 let sql = tx::postgres_begin(&self.0.options.schema, &scope, access);
                 // Safe: the schema was checked to be an identifier and a tenant id has no quote in it.
-                let inner = pool.begin_with(AssertSqlSafe(sql)).await?;
-                Ok(Tx::postgres(inner, self.0.options.persistent))
+                let begun = pool.begin_with(AssertSqlSafe(sql)).await;
+                let tx = begun.map_err(|cause| self.no_connection(cause))?;
+                let inner = Inner::Postgres(tx, self.0.options.persistent);
+                Ok(Tx::new(inner, &self.0.open))
             }
             Pool::Sqlite { write, read } => {
                 let inner = match access {
                     Access::Read => read.begin_with("BEGIN DEFERRED").await?,
                     Access::Write => write.begin_with("BEGIN IMMEDIATE").await?,
                 };
-                Ok(Tx::sqlite(inner))
+                Ok(Tx::new(Inner::Sqlite(inner), &self.0.open))
             }
+        }
+    }
+
+    /// The pool says the same when all its connections are in use and when none can be made.
+    fn no_connection(&self, cause: sqlx::Error) -> Error {
+        let in_use = Arc::strong_count(&self.0.open) - 1;
+        match cause {
+            sqlx::Error::PoolTimedOut if in_use < self.0.options.max_connections as usize => {
+                Error::unavailable(
+                    "DATABASE_UNREACHABLE",
+                    "the database does not answer in time",
+                )
+            }
+            cause => cause.into(),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::{
     db::Access,
 };
 use sqlx::{Postgres, Sqlite, Transaction};
+use std::sync::Arc;
 
 /// On whose behalf a transaction runs. PostgreSQL enforces it by row-level security, even where a statement forgets to
 /// name the tenant.
@@ -18,7 +19,10 @@ pub enum Scope {
 
 /// A running transaction. Dropped without [`Tx::commit`], it leaves nothing.
 #[derive(Debug)]
-pub struct Tx(#[doc(hidden)] pub Inner);
+pub struct Tx(
+    #[doc(hidden)] pub Inner,
+    #[expect(dead_code, reason = "counted while it is held, never read")] Arc<()>,
+);
 
 /// The two engines. Only the macros look in here.
 #[doc(hidden)]
@@ -31,12 +35,9 @@ pub enum Inner {
 }
 
 impl Tx {
-    pub(crate) fn postgres(inner: Transaction<'static, Postgres>, persistent: bool) -> Self {
-        Self(Inner::Postgres(inner, persistent))
-    }
-
-    pub(crate) fn sqlite(inner: Transaction<'static, Sqlite>) -> Self {
-        Self(Inner::Sqlite(inner))
+    /// Holds a clone of `open` as long as it uses a connection.
+    pub(crate) fn new(inner: Inner, open: &Arc<()>) -> Self {
+        Self(inner, open.clone())
     }
 
     /// Which engine it runs on, for the few statements that must differ.

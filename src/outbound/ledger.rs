@@ -93,3 +93,29 @@ pub(super) async fn block(db: &Db, account: &str, until: DateTime<Utc>) -> Resul
     store::block_account(&mut tx, account, until, db.now()).await?;
     tx.commit().await
 }
+
+/// Counts what was booked for `from` as booked for `to`, which also takes over until when the provider wants to be left
+/// alone; forgets `from`.
+pub(super) async fn carry_over(db: &Db, from: &str, to: &str) -> Result<()> {
+    let mut tx = db.write(SCOPE).await?;
+    let now = db.now();
+    let blocked_until = store::lock_account(&mut tx, from, now).await?;
+    store::lock_account(&mut tx, to, now).await?;
+    let there = store::slices(&mut tx, to).await?;
+    for slice in store::slices(&mut tx, from).await? {
+        let beside = there
+            .iter()
+            .find(|other| other.ends_at == slice.ends_at)
+            .map_or(0, |other| other.used);
+        let both = Slice {
+            used: slice.used.saturating_add(beside),
+            ..slice
+        };
+        store::put_slice(&mut tx, to, both).await?;
+    }
+    if let Some(until) = blocked_until {
+        store::block_account(&mut tx, to, until, now).await?;
+    }
+    store::forget_account(&mut tx, from).await?;
+    tx.commit().await
+}

@@ -15,14 +15,24 @@ pub struct Permits {
 struct Reservation {
     pool: Arc<Pool>,
     /// `None` where there is no budget. Shares that find the slice over wait here while the first books anew for all.
-    booked: tokio::sync::Mutex<Option<Slice>>,
+    booked: tokio::sync::Mutex<Option<Booked>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Booked {
+    slice: Slice,
+    /// For shares that find none: when coming back for more makes sense.
+    more_at: DateTime<Utc>,
 }
 
 impl Permits {
     pub(super) fn new(pool: &Arc<Pool>, ends_at: Option<DateTime<Utc>>, count: u32) -> Self {
-        let booked = ends_at.map(|ends_at| Slice {
-            ends_at,
-            used: count,
+        let booked = ends_at.map(|ends_at| Booked {
+            slice: Slice {
+                ends_at,
+                used: count,
+            },
+            more_at: pool.now(),
         });
         Self {
             reservation: Arc::new(Reservation {
@@ -53,43 +63,38 @@ impl Permits {
     }
 
     /// Takes one for a request that is made at once. When its slice is over, it is booked anew on the present one.
+    /// [`CallError::OutOfBudget`] when that gives none, or while the provider wants to be left alone: whoever reserves anew
+    /// waits as long as that takes.
     pub(super) async fn spend(&mut self) -> Result<(), CallError> {
-        let refused = |why: &str, retry_at| CallError::NotSent {
-            why: why.to_owned(),
-            retry_at,
-        };
         let pool = &self.reservation.pool;
         if let Some(until) = pool.blocked_until() {
-            return Err(refused(
-                "the provider wants to be left alone meanwhile",
-                Some(until),
-            ));
+            return Err(pool.out_of_budget(until));
         }
         if self.left == 0 {
-            return Err(refused("no permit is left", None));
+            return Err(pool.out_of_budget(pool.now()));
         }
         let mut booked = self.reservation.booked.lock().await;
         // Mostly once; again where booking took so long that the next slice is over, too.
-        while let (Some(slice), Some(budget)) = (*booked, pool.budget())
+        while let (Some(Booked { slice, .. }), Some(budget)) = (*booked, pool.budget())
             && pool.is_over(&slice)
             && slice.used > 0
         {
-            // Taken out first: when this is given up half-way, they count as used.
-            *booked = Some(Slice { used: 0, ..slice });
+            // Taken out first: when this is given up half-way, they count as used, and whoever comes next reserves anew.
+            *booked = Some(Booked {
+                slice: Slice { used: 0, ..slice },
+                more_at: pool.now(),
+            });
             let grant = pool.book(budget, &[slice], slice.used).await?;
-            *booked = Some(grant.slice);
-            if grant.slice.used == 0 {
-                return Err(refused(
-                    "the permit was kept for too long",
-                    Some(grant.next_at),
-                ));
-            }
+            *booked = Some(Booked {
+                slice: grant.slice,
+                more_at: grant.useful_at,
+            });
         }
-        if let Some(slice) = &mut *booked {
-            if slice.used == 0 {
-                return Err(refused("the permit was kept for too long", None));
+        if let Some(booked) = &mut *booked {
+            if booked.slice.used == 0 {
+                return Err(pool.out_of_budget(booked.more_at));
             }
-            slice.used -= 1;
+            booked.slice.used -= 1;
         }
         drop(booked);
         self.left -= 1;
@@ -99,8 +104,8 @@ impl Permits {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if let Some(slice) = self.booked.get_mut().take() {
-            self.pool.take_back(slice);
+        if let Some(booked) = self.booked.get_mut().take() {
+            self.pool.take_back(booked.slice);
         }
     }
 }

@@ -15,7 +15,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Blocks that end so close together are one: fifty calls that are all told "later" write it down once.
 const SAME_BLOCK: TimeDelta = TimeDelta::milliseconds(250);
@@ -93,6 +93,23 @@ impl Pools {
         pools.insert(account.clone(), pool.clone());
         pool
     }
+
+    /// Counts what was booked for `from`, here and in the database, as booked for `to`.
+    pub(super) async fn carry_over(&self, from: &Account, to: &Account) -> Result<(), CallError> {
+        if from.key == to.key || from.budget.is_none() && to.budget.is_none() {
+            return Ok(());
+        }
+        let carried = ledger::carry_over(&self.db, &from.key, &to.key);
+        timeout(self.options.timeout, carried)
+            .await
+            .map_err(|_| too_slow())?
+            .map_err(not_to_be_had)?;
+        let old = locked(&self.by_account).remove(from);
+        if let Some(old) = old {
+            self.of(to).take_over(&old);
+        }
+        Ok(())
+    }
 }
 
 impl Pool {
@@ -117,11 +134,12 @@ impl Pool {
                 Look::Ask => {
                     let turn = timeout_at(deadline, self.turn.lock()).await;
                     if turn.is_err() || Instant::now() > deadline {
-                        return Err(not_to_be_had("the database is too slow"));
+                        return Err(too_slow());
                     }
                     // Whoever had the turn before may have asked for us.
                     if let Look::Ask = self.look(wanted, asked) {
-                        self.ask().await?;
+                        let answer = timeout_at(deadline, self.ask()).await;
+                        answer.unwrap_or_else(|_| Err(too_slow()))?;
                     }
                     asked = true;
                 }
@@ -266,10 +284,26 @@ impl Pool {
         TimeDelta::from_std(pause).unwrap_or_default()
     }
 
-    fn out_of_budget(&self, until: DateTime<Utc>) -> CallError {
+    /// The present, by the clock that all replicas share.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.db.now()
+    }
+
+    /// Nothing is to be had until then.
+    pub(super) fn out_of_budget(&self, until: DateTime<Utc>) -> CallError {
         CallError::OutOfBudget {
             account: self.account.key.clone(),
             until,
+        }
+    }
+
+    /// Holds what another pool held.
+    fn take_over(&self, other: &Self) {
+        let theirs = mem::take(&mut *locked(&other.held));
+        let mut held = locked(&self.held);
+        held.blocked_until = held.blocked_until.max(theirs.blocked_until);
+        for slice in theirs.unused.into_iter().chain(theirs.ready) {
+            held.receive(slice);
         }
     }
 }
@@ -302,6 +336,10 @@ impl Held {
         self.unused.push(slice);
         self.dry = None;
     }
+}
+
+fn too_slow() -> CallError {
+    not_to_be_had("the database is too slow")
 }
 
 fn not_to_be_had(cause: impl fmt::Display) -> CallError {

@@ -93,14 +93,15 @@ impl Outbound {
         self.shared.pools.of(account).take(wanted).await
     }
 
-    /// Counts a request that was made before it was known whose budget it uses.
-    pub async fn charge(&self, account: &Account) -> Result<(), CallError> {
-        self.reserve(account, 1).await?.spend().await
+    /// Counts what was used and held of the budget of `from`, which stood for an account that was not known yet, in that
+    /// of `to`, and forgets `from`.
+    pub async fn carry_over(&self, from: &Account, to: &Account) -> Result<(), CallError> {
+        self.shared.pools.carry_over(from, to).await
     }
 
     /// Makes exactly one attempt, and uses one permit for it, unless nothing is sent because the provider is being left
     /// alone. It is over within [`Outbound::timeout`], and repeats nothing, so that a lease covers it: after
-    /// [`CallError::NotSent`] the caller announces it again.
+    /// [`CallError::NotSent`] and [`CallError::OutOfBudget`] the caller announces it again.
     pub async fn call_with(&self, permits: &mut Permits, call: Call) -> Result<Reply, CallError> {
         let span = span(&call);
         let once = self.attempt(permits, &call, 1);
@@ -134,6 +135,7 @@ impl Outbound {
                 {
                     Duration::ZERO
                 }
+                (Trouble::Withheld(CallError::OutOfBudget { .. }), Some(_)) => Duration::ZERO,
                 (Trouble::NotSent { .. }, Some(step)) if safe => step,
                 (Trouble::Unclear { retry_after, .. }, Some(step))
                     if safe && retry_after.is_none_or(soon) =>

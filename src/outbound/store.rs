@@ -37,6 +37,13 @@ pub(super) async fn block_account(
     Ok(())
 }
 
+/// Forgets `account` and its slices.
+pub(super) async fn forget_account(tx: &mut Tx, account: &str) -> Result<()> {
+    const SQL: &str = "DELETE FROM budgets WHERE account = $1";
+    execute!(tx, SQL, account)?;
+    Ok(())
+}
+
 /// All slices of `account` that are kept, oldest first.
 pub(super) async fn slices(tx: &mut Tx, account: &str) -> Result<Vec<Slice>> {
     const SQL: &str =

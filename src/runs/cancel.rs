@@ -37,5 +37,7 @@ pub async fn cancel(app: &App, name: &RunName) -> Result<Run> {
         ));
     }
     tx.commit().await?;
+    // The worker of this process need not wait for its next look either.
+    app.work_arrived.notify_waiters();
     Ok(run)
 }

@@ -1,7 +1,7 @@
-//! What surrounds every call: a span with its method and status, part of the caller's trace, and an answer even where a
-//! handler panics.
+//! What surrounds every call: a span with its method and status, part of the caller's trace, an answer even where a
+//! handler panics, and a reason in every error, those that gRPC itself makes too.
 
-use crate::{base::Error, telemetry};
+use crate::{api::status, base::Error, telemetry};
 use futures::FutureExt as _;
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
@@ -55,8 +55,8 @@ where
         let surrounded = async move {
             let answer = AssertUnwindSafe(answer).catch_unwind().await;
             let answer = answer.unwrap_or_else(|panic| Ok(broken(&*panic).into_http()));
-            answer.map(|answer| {
-                note(&within, answer.headers());
+            answer.map(|mut answer| {
+                finish(&within, answer.headers_mut());
                 answer.map(|body| {
                     Body::new(Answer {
                         body,
@@ -94,7 +94,14 @@ fn span(request: &Request<Body>) -> Span {
     span
 }
 
-fn note(span: &Span, headers: &HeaderMap) {
+/// Sees to it that an error has its reason, and notes how the call ended. Of the headers of an answer with a message, and
+/// of trailers without a status, nothing changes.
+fn finish(span: &Span, headers: &mut HeaderMap) {
+    if let Some(status) = status::completed(headers)
+        && let Err(error) = status.add_header(headers)
+    {
+        tracing::warn!(%error, "an answer keeps the words of gRPC");
+    }
     if let Some(code) = headers.get(STATUS).and_then(|code| code.to_str().ok()) {
         span.record("rpc.grpc.status_code", code);
     }
@@ -133,7 +140,7 @@ impl http_body::Body for Answer {
         let polled = catch_unwind(AssertUnwindSafe(|| {
             Pin::new(&mut self.body).poll_frame(context)
         }));
-        let frame = match polled {
+        let mut frame = match polled {
             Ok(polled) => ready!(polled),
             Err(panic) => {
                 self.broken = true;
@@ -141,11 +148,10 @@ impl http_body::Body for Answer {
                 Some(Ok(Frame::trailers(headers)))
             }
         };
-        if let Some(trailers) = frame
-            .as_ref()
-            .and_then(|frame| frame.as_ref().ok()?.trailers_ref())
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
         {
-            note(&span, trailers);
+            finish(&span, trailers);
         }
         Poll::Ready(frame)
     }

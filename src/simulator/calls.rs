@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-/// One received call. Bodies, headers and credentials are not kept.
+/// One received call. Bodies, credentials and other headers are not kept.
 #[derive(Debug, Clone, Serialize)]
 pub struct Call {
     /// Counts up from 1 since the start or the last `clear`.
@@ -23,6 +23,8 @@ pub struct Call {
     pub query: Vec<(String, String)>,
     /// Whether the endpoint changes something at the provider.
     pub writes: bool,
+    /// The W3C trace context that came with it.
+    pub traceparent: Option<String>,
     /// Status of the answer; `None` while it is being handled, or when the connection was cut without one.
     pub status: Option<u16>,
     /// Name of the fault that was applied, or `quota`.

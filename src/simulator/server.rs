@@ -245,6 +245,7 @@ fn log(shared: &Shared, request: &Request) -> u64 {
             if secret { String::new() } else { value.clone() },
         )
     };
+    let traceparent = request.headers.get("traceparent");
     let call = Call {
         number: 0,
         at: shared.now(),
@@ -254,6 +255,9 @@ fn log(shared: &Shared, request: &Request) -> u64 {
         path: request.path.clone(),
         query: request.query.iter().map(blank).collect(),
         writes,
+        traceparent: traceparent
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
         status: None,
         fault: None,
     };

@@ -37,6 +37,17 @@ pub struct Report {
     pub failed: u64,
 }
 
+/// Refuses a window that ends before it begins.
+pub fn check_window(start: DateTime<Utc>, end: DateTime<Utc>) -> Result<()> {
+    match start < end {
+        true => Ok(()),
+        false => Err(Error::invalid(
+            "start_time",
+            format!("expected a start before the end, got {start:?} and {end:?}"),
+        )),
+    }
+}
+
 /// Deletes what carries our marker and starts in the window. Refuses, and deletes nothing, when their number is not the
 /// expected one.
 pub async fn clean_up(app: &App, sync: &Sync, request: Request) -> Result<Report> {
@@ -45,12 +56,7 @@ pub async fn clean_up(app: &App, sync: &Sync, request: Request) -> Result<Report
         request.start.unwrap_or(pass.window.start),
         request.end.unwrap_or(pass.window.end),
     );
-    if start >= end {
-        return Err(Error::invalid(
-            "start_time",
-            "expected a start before the end",
-        ));
-    }
+    check_window(start, end)?;
     let clockify = &pass.destination.clockify;
     let account = &pass.destination.account;
     let entries = clockify

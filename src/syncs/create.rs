@@ -2,7 +2,9 @@
 
 use crate::{
     app::App,
-    base::{Error, Result, SyncName, TokenName, Violation, error::all_valid, name::shown},
+    base::{
+        Error, Result, SyncName, TenantId, TokenName, Violation, error::all_valid, name::shown,
+    },
     db::Scope,
     syncs::{Sync, definition::Definition, store},
     tokens::{self, Provider},
@@ -64,47 +66,83 @@ pub async fn create(app: &App, create: Create) -> Result<Sync> {
     Ok(sync)
 }
 
+/// What of a sync can be judged by itself; `None` is what could not be read, or stays as it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parts<'a> {
+    /// Whose sync it is; tokens are not looked for without.
+    pub tenant: Option<&'a TenantId>,
+    /// For people.
+    pub display_name: Option<&'a str>,
+    /// The Google token.
+    pub source: Option<&'a TokenName>,
+    /// The Clockify token.
+    pub destination: Option<&'a TokenName>,
+}
+
 /// Everything that is wrong with a sync, at once.
 pub(super) async fn check(app: &App, sync: &Sync) -> Result<()> {
+    let parts = Parts {
+        tenant: Some(&sync.name.tenant),
+        display_name: Some(&sync.display_name),
+        source: Some(&sync.source),
+        destination: Some(&sync.destination),
+    };
     let mut wrong = Vec::new();
-    if sync.display_name.chars().count() > LONGEST_DISPLAY_NAME {
-        wrong.push(Violation::new(
-            "sync.display_name",
-            format!("expected at most {LONGEST_DISPLAY_NAME} characters"),
-        ));
-    }
-    if sync.display_name.chars().any(char::is_control) {
-        wrong.push(Violation::new(
-            "sync.display_name",
-            "expected text without control characters",
-        ));
-    }
-    for (field, token, provider) in [
-        ("sync.source_token", &sync.source, Provider::Google),
-        (
-            "sync.destination_token",
-            &sync.destination,
-            Provider::Clockify,
-        ),
-    ] {
-        if let Some(violation) = check_token(app, sync, field, token, provider).await? {
-            wrong.push(violation);
-        }
-    }
+    judge(app, parts, &mut wrong).await?;
     if let Err(Error::Invalid(more)) = sync.definition.check("sync.meet_to_clockify") {
         wrong.extend(more);
     }
     all_valid(wrong)
 }
 
+/// The error of a request with something `wrong`, and with everything that is wrong with the rest of it.
+pub(super) async fn refuse(app: &App, parts: Parts<'_>, mut wrong: Vec<Violation>) -> Error {
+    match judge(app, parts, &mut wrong).await {
+        Ok(()) => Error::Invalid(wrong),
+        Err(error) => error,
+    }
+}
+
+async fn judge(app: &App, parts: Parts<'_>, wrong: &mut Vec<Violation>) -> Result<()> {
+    let display_name = parts.display_name.unwrap_or_default();
+    if display_name.chars().count() > LONGEST_DISPLAY_NAME {
+        wrong.push(Violation::new(
+            "sync.display_name",
+            format!("expected at most {LONGEST_DISPLAY_NAME} characters"),
+        ));
+    }
+    if display_name.chars().any(char::is_control) {
+        wrong.push(Violation::new(
+            "sync.display_name",
+            "expected text without control characters",
+        ));
+    }
+    let Some(tenant) = parts.tenant else {
+        return Ok(());
+    };
+    for (field, token, provider) in [
+        ("sync.source_token", parts.source, Provider::Google),
+        (
+            "sync.destination_token",
+            parts.destination,
+            Provider::Clockify,
+        ),
+    ] {
+        if let Some(token) = token {
+            wrong.extend(check_token(app, tenant, field, token, provider).await?);
+        }
+    }
+    Ok(())
+}
+
 async fn check_token(
     app: &App,
-    sync: &Sync,
+    tenant: &TenantId,
     field: &str,
     token: &TokenName,
     provider: Provider,
 ) -> Result<Option<Violation>> {
-    if token.tenant != sync.name.tenant {
+    if token.tenant != *tenant {
         return Ok(Some(Violation::new(
             field,
             "expected a token of the same tenant",

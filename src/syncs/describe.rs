@@ -3,6 +3,8 @@
 //! Templates come from tenants, so the language is cut to what cannot run away: no loops, no assignments, and no filter
 //! whose result can be longer than all its inputs together.
 
+mod fault;
+
 use crate::syncs::{
     marker,
     meeting::{Meeting, Span},
@@ -10,13 +12,31 @@ use crate::syncs::{
 use chrono_tz::Tz;
 use liquid::{Parser, ParserBuilder, model::Value, object};
 use liquid_lib::stdlib;
-use std::sync::{Arc, LazyLock};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, LazyLock},
+};
 
 /// What is written where a definition has no template of its own.
 const DEFAULT: &str = "{% if title %}{{ title }}{% else %}{{ original }}{% endif %}";
 
 /// What the original tool wrote, whatever the title.
 pub const ORIGINAL: &str = "{{ original }}";
+
+/// What a template may speak of.
+const VARIABLES: [&str; 11] = [
+    "title",
+    "meeting_code",
+    "calendar",
+    "start",
+    "end",
+    "hours",
+    "minutes",
+    "seconds",
+    "project",
+    "record",
+    "original",
+];
 
 static PARSER: LazyLock<Result<Parser, String>> = LazyLock::new(|| {
     ParserBuilder::new()
@@ -79,14 +99,9 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = if text.is_empty() { DEFAULT } else { text };
         let parser = PARSER.as_ref().map_err(Clone::clone)?;
-        let template = Self(Arc::new(
-            parser.parse(text).map_err(|error| expected(&error))?,
-        ));
+        let template = Self(Arc::new(attempt(text, || parser.parse(text))?));
         for sample in [Sample::full(), Sample::bare()] {
-            template
-                .0
-                .render(&sample.variables())
-                .map_err(|error| expected(&error))?;
+            attempt(text, || template.0.render(&sample.variables()))?;
         }
         Ok(template)
     }
@@ -100,9 +115,7 @@ impl Template {
         surroundings: Surroundings<'_>,
     ) -> String {
         let sample = Sample::of(meeting, span, surroundings);
-        let text = self
-            .0
-            .render(&sample.variables())
+        let text = attempt("", || self.0.render(&sample.variables()))
             .unwrap_or_else(|_| sample.original.clone());
         finish(&text, &meeting.conference, surroundings.limit)
     }
@@ -206,21 +219,15 @@ impl Sample {
     }
 }
 
-/// Liquid's message in one line.
-fn expected(error: &liquid::Error) -> String {
-    let text = error.to_string();
-    let lines: Vec<_> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    let mut line = lines.join(" ");
-    if let Some((cut, _)) = line.char_indices().nth(300) {
-        line.truncate(cut);
+/// Does what liquid does, or says what is wrong with `template`. liquid 0.26 panics at numbers that do not fit.
+fn attempt<T>(
+    template: &str,
+    work: impl FnOnce() -> Result<T, liquid::Error>,
+) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(outcome) => outcome.map_err(|error| fault::of(template, &error)),
+        Err(_) => Err("expected numbers that fit 64 bits".to_owned()),
     }
-    format!(
-        "expected Liquid with title, meeting_code, calendar, start, end, hours, minutes, seconds, project, record: {line}"
-    )
 }
 
 #[cfg(test)]
@@ -330,6 +337,14 @@ mod tests {
         ] {
             assert!(Template::parse(template).is_err(), "{template}");
         }
+    }
+
+    #[test]
+    fn the_variables_that_errors_name_are_those_there_are() {
+        let mut there: Vec<_> = Sample::full().variables().into_iter().collect();
+        there.sort_by_key(|(name, _)| VARIABLES.iter().position(|known| *known == name.as_str()));
+        let there: Vec<_> = there.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(there, VARIABLES);
     }
 
     proptest! {

@@ -88,17 +88,17 @@ async fn run(handle: &Handle, summary: &mut Summary) -> Result<()> {
     };
     let outcome = async {
         if arguments.dry_run {
-            let pass = Pass::open(&app, &sync, None, options).await?;
+            let (pass, source) = Pass::open_both(&app, &sync, None, options).await?;
             handle
                 .log("info", "a dry run: nothing is written to any provider")
                 .await?;
-            *summary = preview::preview(&pass).await?.summary;
+            *summary = preview::preview(&pass, source).await?.summary;
             return Ok(());
         }
-        let pass = Pass::open(&app, &sync, Some(handle), options).await?;
+        let (pass, source) = Pass::open_both(&app, &sync, Some(handle), options).await?;
         summary.window_start_time = Some(pass.window.start);
         summary.window_end_time = Some(pass.window.end);
-        let meetings = pass.read(true, summary).await?;
+        let meetings = pass.read(source, true, summary).await?;
         let cases = pass.cases(meetings);
         handle
             .log("info", &format!("{} meetings to look at", cases.len()))

@@ -1,7 +1,6 @@
 //! Syncs: definitions, mapping rules, and the engine that turns what a source says into entries at a destination,
 //! exactly once.
 
-pub mod access;
 mod asked;
 pub mod clean_up;
 pub mod create;

@@ -8,6 +8,7 @@ use crate::{
         Sync,
         engine::{Case, Options, Pass},
         plan::{Action, Skip},
+        source::Source,
         summary::Summary,
     },
 };
@@ -35,18 +36,19 @@ pub struct Plan {
 /// Previews a sync, which need not be saved.
 pub async fn of(app: &App, sync: &Sync, days: u32) -> Result<Preview> {
     let app = app.counting_calls();
-    let pass = Pass::open(&app, sync, None, Options { days, full: false }).await?;
-    preview(&pass).await
+    let options = Options { days, full: false };
+    let (pass, source) = Pass::open_both(&app, sync, None, options).await?;
+    preview(&pass, source).await
 }
 
 /// Previews one pass.
-pub async fn preview(pass: &Pass<'_>) -> Result<Preview> {
+pub async fn preview(pass: &Pass<'_>, source: Source) -> Result<Preview> {
     let mut summary = Summary {
         window_start_time: Some(pass.window.start),
         window_end_time: Some(pass.window.end),
         ..Summary::default()
     };
-    let meetings = pass.read(false, &mut summary).await?;
+    let meetings = pass.read(source, false, &mut summary).await?;
     let cases = pass.cases(meetings);
     summary.meetings_found = cases.len() as u64;
     let mut plans = Vec::with_capacity(cases.len());

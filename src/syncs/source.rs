@@ -2,10 +2,10 @@
 
 use crate::{
     app::App,
-    base::{Result, TokenName},
+    base::{Result, Secret, TokenName},
     connectors::google::{Calendar, Meet},
     db::Scope,
-    syncs::{SourceAccount, access, store},
+    syncs::{SourceAccount, store},
     tokens,
 };
 use std::collections::HashMap;
@@ -29,14 +29,19 @@ pub struct Source {
     pub concurrency: usize,
     /// Meeting codes by space, as remembered.
     pub codes: HashMap<String, String>,
-    access: access::GoogleAccess,
+    secret: Secret,
 }
 
 impl Source {
     /// Opens the source of a token: refreshes it when needed, and finds out once whose it is.
     pub async fn open(app: &App, token: &TokenName) -> Result<Self> {
-        let access = access::to_google(app, token).await?;
-        let endpoints = access::google_endpoints(app)?;
+        let opened = tokens::open(app, token).await?;
+        // Meet and Calendar have budgets of their own.
+        let google = &app.config.google;
+        let meet = opened.access("google.meet", google.meet_budget)?;
+        let calendar = opened.access("google.calendar", google.calendar_budget)?;
+        let secret = meet.secret.clone();
+        let endpoints = tokens::google_endpoints(app)?;
         let mut tx = app.db.read(Scope::Tenant(token.tenant.clone())).await?;
         let codes = store::facts::with_prefix(&mut tx, token, SPACE)
             .await?
@@ -49,16 +54,16 @@ impl Source {
             })
             .collect();
         Ok(Self {
-            meet: Meet::new(app.outbound.clone(), &endpoints, access.meet.clone()),
-            calendar: Calendar::new(app.outbound.clone(), &endpoints, access.calendar.clone()),
-            me: access.me.clone(),
+            meet: Meet::new(app.outbound.clone(), &endpoints, meet),
+            calendar: Calendar::new(app.outbound.clone(), &endpoints, calendar),
+            me: format!("users/{}", opened.account.id),
             account: SourceAccount {
                 provider: PROVIDER,
-                id: access.account_id.clone(),
+                id: opened.account.id,
             },
             concurrency: app.config.outbound.concurrency,
             codes,
-            access,
+            secret,
         })
     }
 
@@ -72,7 +77,7 @@ impl Source {
 
     /// The source again, with another access token than the one that was rejected.
     pub async fn reopen(self, app: &App, token: &TokenName) -> Result<Self> {
-        tokens::rejected(app, token, &self.access.meet.secret).await?;
+        tokens::rejected(app, token, &self.secret).await?;
         Self::open(app, token).await
     }
 

@@ -15,7 +15,10 @@ use crate::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 /// Entries that are announced and sent together.
 const BATCH: usize = 64;
@@ -63,14 +66,11 @@ enum Answer {
 }
 
 /// Sends all orders, in batches as the budget allows, and tells about each as soon as it is stored. What the provider
-/// surely did not carry out (429) is sent again after the wait it asks for, where that is short. Stops with an error when
-/// the wait would be long, the run is to stop, or the credential is refused; what was told stays.
-pub async fn send(
-    pass: &Pass<'_>,
-    mut orders: Vec<Order>,
-    listener: &mut Listener<'_>,
-) -> Result<()> {
-    orders.reverse();
+/// surely did not carry out (429) is sent again, behind all others: as long as it carries anything out, only the account's
+/// budget makes anybody wait. When it carries out nothing, all wait as it asks, where that is short. Stops with an error
+/// when the wait would be long, the run is to stop, or the credential is refused; what was told stays.
+pub async fn send(pass: &Pass<'_>, orders: Vec<Order>, listener: &mut Listener<'_>) -> Result<()> {
+    let mut orders = VecDeque::from(orders);
     let mut unsent_in_a_row = 0;
     while !orders.is_empty() {
         pass.check_stop()?;
@@ -79,26 +79,20 @@ pub async fn send(
             continue;
         }
         // Last of all before the announcement: permits are for now.
-        let account = &pass.destination.access.account;
-        let wanted = u32::try_from(batch.len()).unwrap_or(1);
-        let mut permits = pass.app.outbound.reserve(account, wanted).await?;
+        let mut permits = reserve(pass, batch.len()).await?;
         let count = usize::try_from(permits.left())
             .unwrap_or(1)
             .clamp(1, batch.len());
-        orders.extend(
-            batch
-                .split_off(count)
-                .into_iter()
-                .map(|(order, _)| order)
-                .rev(),
-        );
-        let mut not_sent = None;
+        for (order, _) in batch.split_off(count).into_iter().rev() {
+            orders.push_front(order);
+        }
+        let (mut carried_out, mut not_sent) = (false, None);
         let answers = send_batch(pass, batch, &mut permits).await?;
         drop(permits);
         for (mut order, answer) in answers {
             match answer {
                 Answer::Told(sent) => {
-                    unsent_in_a_row = 0;
+                    carried_out = true;
                     listener.tell(pass, order, sent).await?;
                 }
                 // The entry may be edited while we wait: the next look decides about it anew.
@@ -110,34 +104,45 @@ pub async fn send(
                 }
                 Answer::NotSent(effect, error) => {
                     order.effect = Some(*effect);
-                    orders.push(order);
+                    orders.push_back(order);
                     not_sent = Some(error);
                 }
             }
         }
-        if let Some(error) = not_sent {
-            unsent_in_a_row += 1;
-            if unsent_in_a_row > MOST_UNSENT {
-                return Err(error);
+        match not_sent {
+            Some(error) if !carried_out => {
+                unsent_in_a_row += 1;
+                if unsent_in_a_row > MOST_UNSENT {
+                    return Err(error);
+                }
+                pass.wait_as_asked(error).await?;
             }
-            pass.wait_as_asked(error).await?;
+            _ => unsent_in_a_row = 0,
         }
     }
     Ok(())
 }
 
+/// Permits for 1 to `wanted` entries; waits for the first where that is short.
+async fn reserve(pass: &Pass<'_>, wanted: usize) -> Result<Permits> {
+    let account = &pass.destination.access.account;
+    let wanted = u32::try_from(wanted).unwrap_or(1);
+    loop {
+        match pass.app.outbound.reserve(account, wanted).await {
+            Ok(permits) => return Ok(permits),
+            Err(error) => pass.wait_as_asked(error.into()).await?,
+        }
+    }
+}
+
 /// The next orders with the ids of what they name. Finding those may take calls, and may fail: that is told.
 async fn resolve_some(
     pass: &Pass<'_>,
-    orders: &mut Vec<Order>,
+    orders: &mut VecDeque<Order>,
     listener: &mut Listener<'_>,
 ) -> Result<Vec<(Order, Wanted)>> {
     let mut batch = Vec::new();
-    for order in orders
-        .split_off(orders.len().saturating_sub(BATCH))
-        .into_iter()
-        .rev()
-    {
+    for order in orders.drain(..orders.len().min(BATCH)) {
         match pass.resolve(&order.desired).await {
             Ok(wanted) => batch.push((order, wanted)),
             Err(

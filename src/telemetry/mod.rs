@@ -2,8 +2,10 @@
 //! is asked for: their details contain headers, SQL and bodies. Spans and fields of ours carry no secrets, no mail
 //! addresses and no bodies; `base::Secret` prints nothing in either.
 
+mod bar;
 mod context;
 
+pub use bar::log_above;
 pub use context::{current_traceparent, inject, link, set_parent, set_parent_from};
 
 use crate::base::{Error, Result};
@@ -65,7 +67,12 @@ pub fn init(config: &Config) -> Result<Telemetry> {
     let provider = provider
         .map(|endpoint| exporting(endpoint, &config.otel))
         .transpose()?;
-    let subscriber = subscriber(config, stderr, stderr().is_terminal(), provider.as_ref());
+    let subscriber = subscriber(
+        config,
+        || bar::Above,
+        stderr().is_terminal(),
+        provider.as_ref(),
+    );
     subscriber
         .try_init()
         .map_err(|error| Error::internal(format!("telemetry cannot start: {error}")))?;

@@ -60,7 +60,11 @@ pub async fn create(app: &App, create: Create) -> Result<Token> {
     check_display_name(&mut wrong, &create.display_name);
     check_budget(&mut wrong, &create.request_budget);
     let checked = match (&create.given, provider) {
-        (Some(given), Some(provider)) => gather(&mut wrong, given.check(app, provider)),
+        (Some(given), provider) => {
+            // Without a provider it is judged as what it looks like, so that its faults are named too.
+            let provider = provider.unwrap_or(given.usual_provider());
+            gather(&mut wrong, given.check(app, provider))
+        }
         (None, Some(provider)) if provider.kind() == Kind::ApiKey => {
             wrong.push(Violation::new(
                 "api_key",

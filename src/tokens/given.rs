@@ -52,6 +52,8 @@ pub struct OauthGrant {
     pub client_secret: Option<Secret>,
     /// What was granted, as far as known.
     pub scopes: Scopes,
+    /// What of it could not even be read; named with everything else that is wrong.
+    pub unreadable: Vec<Violation>,
 }
 
 /// A credential that may be stored.
@@ -78,6 +80,14 @@ impl Given {
         match self {
             Self::ApiKey(_) => Kind::ApiKey,
             Self::Grant(_) | Self::TokenJson(_) => Kind::OAuth,
+        }
+    }
+
+    /// The provider whose credentials are of this kind.
+    pub(super) fn usual_provider(&self) -> Provider {
+        match self.kind() {
+            Kind::ApiKey => Provider::Clockify,
+            Kind::OAuth => Provider::Google,
         }
     }
 
@@ -121,7 +131,7 @@ impl Given {
 impl OauthGrant {
     /// Checks the parts; `field` is where they stand in the request.
     pub(super) fn check(&self, app: &App, field: &str) -> Result<Checked> {
-        let mut wrong = Vec::new();
+        let mut wrong = self.unreadable.clone();
         let at = |part: &str| format!("{field}.{part}");
         secret(
             &mut wrong,

@@ -161,6 +161,7 @@ fn grant(fields: &Fields, token_url: &str) -> Result<OauthGrant, String> {
         client_id: text(fields, "client_id")?.map(str::to_owned),
         client_secret: text(fields, "client_secret")?.map(Secret::new),
         scopes: scopes(fields)?,
+        unreadable: Vec::new(),
     })
 }
 

@@ -34,6 +34,17 @@ pub struct Issued {
     pub scopes: Scopes,
 }
 
+/// Refuses what no access token may be asked to last.
+pub(super) fn check_validity(min_validity: TimeDelta) -> Result<()> {
+    match (TimeDelta::zero()..=LONGEST_VALIDITY).contains(&min_validity) {
+        true => Ok(()),
+        false => Err(Error::invalid(
+            "min_validity",
+            format!("expected 0s to {}s", LONGEST_VALIDITY.num_seconds()),
+        )),
+    }
+}
+
 /// A credential that is good for at least `min_validity`, refreshed first when needed: once, however many ask. A
 /// provider that does not answer shows only when the current access token does not last that long. `required` scopes
 /// that were not granted are SCOPE_MISSING. The read is counted for `caller`.
@@ -44,12 +55,7 @@ pub async fn issue(
     required: &[String],
     caller: &str,
 ) -> Result<Arc<Issued>> {
-    if !(TimeDelta::zero()..=LONGEST_VALIDITY).contains(&min_validity) {
-        return Err(Error::invalid(
-            "min_validity",
-            format!("expected 0s to {}s", LONGEST_VALIDITY.num_seconds()),
-        ));
-    }
+    check_validity(min_validity)?;
     let warm = match memory::of(app).recall(app, name).await? {
         Some(warm) if warm.is_good_for(min_validity, app.db.now()) => warm,
         _ => read(app, name, min_validity).await?,

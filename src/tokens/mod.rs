@@ -1,7 +1,7 @@
 //! Credentials at providers: kept sealed, refreshed once over all replicas, handed out while they are good.
 //!
 //! This file holds the room's words and rules; SQL is in `store`, and each use case has a file. Other rooms need
-//! [`credential`], [`rejected`] and [`account`].
+//! [`open`], [`rejected`] and [`account`].
 
 mod account;
 mod authorize;
@@ -26,7 +26,7 @@ mod token;
 mod update;
 mod view;
 
-pub use account::{Account, account};
+pub use account::{Account, Opened, account, open};
 pub use authorize::{Authorization, Begin, Complete, Redirected, begin, complete};
 pub use check::{Health, check};
 pub use create::{Create, create};
@@ -36,6 +36,7 @@ pub use history::forget_history;
 pub use issue::{Issued, credential, issue, rejected};
 pub use keys::{Rewrapped, open_keyring, rewrap, rotate};
 pub use memory::settled;
+pub use provider::{clockify, google_endpoints};
 pub use reads::{flush_reads, keep_books};
 pub use refresh::refresh;
 pub use revoke::revoke;

@@ -2,20 +2,19 @@
 
 use crate::{
     app::App,
-    base::{Error, Result, Secret, TokenName},
+    base::{Error, Result, Secret},
     connectors::{
         Access,
+        clockify::Clockify,
         google::{Endpoints, OAuth},
     },
-    outbound::Account,
-    tokens::{Provider, Token},
+    tokens::Token,
 };
 use url::Url;
 
 /// Where Google is, by the settings.
-pub(super) fn google(app: &App) -> Result<Endpoints> {
+pub fn google_endpoints(app: &App) -> Result<Endpoints> {
     let google = &app.config.google;
-    let url = |text: &str| Url::parse(text).map_err(Error::internal);
     Ok(Endpoints {
         auth_url: url(&google.auth_url)?,
         token_url: url(&google.token_url)?,
@@ -24,6 +23,17 @@ pub(super) fn google(app: &App) -> Result<Endpoints> {
         meet_url: url(&google.meet_url)?,
         calendar_url: url(&google.calendar_url)?,
     })
+}
+
+/// Clockify, where the settings say it is.
+pub fn clockify(app: &App, access: Access) -> Result<Clockify> {
+    let base = url(&app.config.clockify.url)?;
+    Ok(Clockify::new(app.outbound.clone(), base, access))
+}
+
+/// The settings were checked when they were loaded.
+fn url(text: &str) -> Result<Url> {
+    Url::parse(text).map_err(Error::internal)
 }
 
 /// The OAuth client of the settings. CLIENT_MISSING when none is set.
@@ -83,20 +93,8 @@ pub(super) fn any_client(app: &App) -> Result<OAuth> {
 fn oauth(app: &App, id: &str, secret: Option<Secret>) -> Result<OAuth> {
     Ok(OAuth::new(
         app.outbound.clone(),
-        google(app)?,
+        google_endpoints(app)?,
         id,
         secret.unwrap_or_default(),
     ))
-}
-
-/// What a call that finds out whose token it is acts with. Its account is not known yet, so the token stands for it.
-pub(super) fn access(provider: Provider, name: &TokenName, secret: Secret) -> Access {
-    Access {
-        token: name.clone(),
-        account: Account {
-            key: format!("{}.identity:{name}", provider.as_str()),
-            budget: None,
-        },
-        secret,
-    }
 }

@@ -22,6 +22,7 @@ use crate::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::{Duration, Instant};
+use tracing::Instrument as _;
 
 /// A refresh takes no longer than one attempt of a call and this: waiting for a throttled provider included.
 const CALL_SLACK: Duration = Duration::from_secs(5);
@@ -72,12 +73,14 @@ pub async fn refresh(app: &App, name: &TokenName) -> Result<Token> {
 pub(super) async fn renew(app: &App, name: &TokenName, want: Want) -> Result<Token> {
     let turn = memory::of(app).turn(name).lock_owned().await;
     let (app, name) = (app.clone(), name.clone());
-    let task = memory::of(&app).refreshes().clone().spawn(async move {
+    let refreshes = memory::of(&app).refreshes().clone();
+    let refresh = async move {
         let _turn = turn;
         let token = one_at_a_time(&app, &name, want).await;
         memory::of(&app).forget(&name);
         token
-    });
+    };
+    let task = refreshes.spawn(refresh.in_current_span());
     task.await
         .map_err(|_| Error::unavailable("SHUTTING_DOWN", "the refresh was stopped half way"))?
 }

@@ -8,8 +8,8 @@ use crate::{
     base::{Error, Result, Secret, TokenName, Violation},
     tokens::{
         self, Begin, Complete, Create, Given, Kind, OauthGrant, Provider, Redirected, Scopes,
-        Standing, Token, Update, authorize, check, create, delete, issue, keys, refresh, revoke,
-        update, view,
+        Standing, Token, Update, authorize, check, create, delete, gather, issue, keys, refresh,
+        revoke, update, view,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -47,7 +47,7 @@ impl TokenService for Service {
         let given = match request.credential {
             None => None,
             Some(Credential::ApiKey(key)) => Some(Given::ApiKey(key.into())),
-            Some(Credential::OauthGrant(grant)) => Some(Given::Grant(grant_of(grant)?)),
+            Some(Credential::OauthGrant(grant)) => Some(Given::Grant(grant_of(grant))),
             Some(Credential::TokenJson(text)) => Some(Given::TokenJson(text.into())),
         };
         let create = Create {
@@ -96,7 +96,7 @@ impl TokenService for Service {
         let given = match request.credential {
             None => None,
             Some(Credential::ApiKey(key)) => Some(Given::ApiKey(key.into())),
-            Some(Credential::OauthGrant(grant)) => Some(Given::Grant(grant_of(grant)?)),
+            Some(Credential::OauthGrant(grant)) => Some(Given::Grant(grant_of(grant))),
             Some(Credential::TokenJson(text)) => Some(Given::TokenJson(text.into())),
         };
         let update = Update {
@@ -166,7 +166,8 @@ impl TokenService for Service {
         request: Request<v1::IssueAccessTokenRequest>,
     ) -> Answer<v1::IssueAccessTokenResponse> {
         let request = request.into_inner();
-        let name = TokenName::parse("name", &request.name)?;
+        let mut wrong = Vec::new();
+        let name = gather(&mut wrong, TokenName::parse("name", &request.name));
         let min_validity = match request.min_validity {
             None => DEFAULT_VALIDITY,
             Some(duration) => TimeDelta::try_seconds(duration.seconds)
@@ -174,6 +175,10 @@ impl TokenService for Service {
                     seconds.checked_add(&TimeDelta::nanoseconds(i64::from(duration.nanos)))
                 })
                 .unwrap_or(TimeDelta::MAX),
+        };
+        let validity = gather(&mut wrong, issue::check_validity(min_validity));
+        let (Some(name), Some(())) = (name, validity) else {
+            return Err(Error::Invalid(wrong).into());
         };
         let required = &request.required_scopes;
         let issued = issue::issue(&self.0, &name, min_validity, required, CALLER).await?;
@@ -216,7 +221,12 @@ impl TokenService for Service {
         request: Request<v1::ListTokenEventsRequest>,
     ) -> Answer<v1::ListTokenEventsResponse> {
         let request = request.into_inner();
-        let parent = TokenName::parse("parent", &request.parent)?;
+        let mut wrong = Vec::new();
+        let Some(parent) = gather(&mut wrong, TokenName::parse("parent", &request.parent)) else {
+            let page = view::events_page(&request.parent, request.page_size, &request.page_token);
+            gather(&mut wrong, page);
+            return Err(Error::Invalid(wrong).into());
+        };
         let (events, next_page_token) =
             view::events(&self.0, &parent, request.page_size, &request.page_token).await?;
         let events = events.into_iter().map(|event| v1::TokenEvent {
@@ -306,24 +316,23 @@ fn provider_of(number: i32) -> Option<Provider> {
     }
 }
 
-fn grant_of(grant: v1::OauthGrant) -> Result<OauthGrant> {
+fn grant_of(grant: v1::OauthGrant) -> OauthGrant {
     let secret = |text: String| Some(Secret::from(text)).filter(|secret| !secret.is_empty());
-    let access_expires_at = match grant.access_expire_time {
-        None => None,
-        Some(time) => Some(DateTime::<Utc>::try_from(time).map_err(|_| {
-            Error::Invalid(vec![Violation::new(
-                "oauth_grant.access_expire_time",
-                "expected a time between the years 1 and 9999",
-            )])
-        })?),
-    };
-    Ok(OauthGrant {
+    let access_expires_at = grant.access_expire_time.map(DateTime::<Utc>::try_from);
+    let unreadable = matches!(access_expires_at, Some(Err(_))).then(|| {
+        Violation::new(
+            "oauth_grant.access_expire_time",
+            "expected a time between the years 1 and 9999",
+        )
+    });
+    OauthGrant {
         refresh_token: grant.refresh_token.into(),
         access_token: secret(grant.access_token),
-        access_expires_at,
+        access_expires_at: access_expires_at.and_then(Result::ok),
         grant_expires_at: None,
         client_id: Some(grant.client_id).filter(|id| !id.is_empty()),
         client_secret: secret(grant.client_secret),
         scopes: Scopes::new(grant.scopes),
-    })
+        unreadable: unreadable.into_iter().collect(),
+    }
 }

@@ -40,16 +40,23 @@ pub async fn update(app: &App, update: Update) -> Result<Token> {
     let mut wrong = Vec::new();
     let name = gather(&mut wrong, TokenName::parse("token.name", &update.name));
     let change = Change::of(&update, &mut wrong);
-    // What the credential may be depends on the provider, so it is checked below, with the row at hand.
+    // What the credential may be depends on the provider, so it is checked below, with the row at hand; without one it is
+    // judged as what it looks like.
+    let unseen = |mut wrong: Vec<Violation>| {
+        if let Some(given) = change.given {
+            gather(&mut wrong, given.check(app, given.usual_provider()));
+        }
+        wrong
+    };
     let Some(name) = name else {
-        return Err(Error::Invalid(wrong));
+        return Err(Error::Invalid(unseen(wrong)));
     };
     for _ in 0..TRIES {
         let now = app.db.now();
         let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
         let found = store::get(&mut tx, &name).await?;
         let Some(token) = found else {
-            all_valid(wrong)?;
+            all_valid(unseen(wrong))?;
             return Err(name.not_found());
         };
         let secrets = match change.given {
@@ -109,12 +116,10 @@ impl<'a> Change<'a> {
     fn of(update: &'a Update, wrong: &mut Vec<Violation>) -> Self {
         const PATHS: [&str; 3] = [DISPLAY_NAME, REQUEST_BUDGET, CREDENTIAL];
         let unknown = |path: &&String| !PATHS.contains(&path.as_str());
-        if let Some(path) = update.mask.iter().find(unknown) {
-            wrong.push(Violation::new(
-                "update_mask",
-                format!("expected some of {}, got {}", PATHS.join(", "), shown(path)),
-            ));
-        }
+        wrong.extend(update.mask.iter().filter(unknown).map(|path| {
+            let expected = format!("expected some of {}, got {}", PATHS.join(", "), shown(path));
+            Violation::new("update_mask", expected)
+        }));
         let named = |path: &str| update.mask.iter().any(|named| named == path);
         let text = |path, text: &'a String| {
             let meant = named(path) || (update.mask.is_empty() && !text.is_empty());

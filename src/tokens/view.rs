@@ -6,7 +6,7 @@ use crate::{
     app::App,
     base::{Error, Result, TokenName, name::parse_parent},
     db::Scope,
-    tokens::{Token, store},
+    tokens::{Token, gather, store},
 };
 use uuid::Uuid;
 
@@ -25,13 +25,22 @@ pub async fn list(
     page_size: i32,
     page_token: &str,
 ) -> Result<(Vec<Token>, String)> {
-    let tenant = parse_parent("parent", parent)?;
-    let page = Page::parse(page_size, page_token, &["tokens", tenant.as_str()])?;
+    let mut wrong = Vec::new();
+    let tenant = gather(&mut wrong, parse_parent("parent", parent));
+    let page = Page::parse(page_size, page_token, &["tokens", parent]);
+    let (Some(tenant), Some(page)) = (tenant, gather(&mut wrong, page)) else {
+        return Err(Error::Invalid(wrong));
+    };
     let mut tx = app.db.read(Scope::Tenant(tenant.clone())).await?;
     let after = page.after.as_deref().unwrap_or_default();
     let mut tokens = store::list(&mut tx, &tenant, after, page.limit()).await?;
     let next = page.cut(&mut tokens, |token| token.token_id.to_string());
     Ok((tokens, next))
+}
+
+/// Which page of a token's events is meant; judged apart from the token's name, so that all faults are named at once.
+pub(super) fn events_page(parent: &str, page_size: i32, page_token: &str) -> Result<Page> {
+    Page::parse(page_size, page_token, &["token events", parent])
 }
 
 /// A page of what happened to a token, the newest first. Events outlive their token; `NotFound` when there never was
@@ -42,11 +51,7 @@ pub async fn events(
     page_size: i32,
     page_token: &str,
 ) -> Result<(Vec<Event>, String)> {
-    let page = Page::parse(
-        page_size,
-        page_token,
-        &["token events", &parent.to_string()],
-    )?;
+    let page = events_page(&parent.to_string(), page_size, page_token)?;
     let before = match &page.after {
         None => Uuid::max(),
         Some(text) => text.parse().map_err(|_| {

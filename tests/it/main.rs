@@ -14,6 +14,7 @@ mod queue;
 mod readme;
 mod runs;
 mod secrets_scan;
+mod serve;
 mod simulator;
 mod store;
 mod syncs;

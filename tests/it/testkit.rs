@@ -137,3 +137,43 @@ async fn servers_end_with_a_test_process_that_is_killed() {
     })
     .await;
 }
+
+#[test]
+fn a_screen_shows_what_is_left_of_what_was_drawn() {
+    let drawn = "one\r\nbar ██░ 1/3\r\u{1b}[2Kbar ███ 3/3\r\u{1b}[2K\u{1b}[1Atwo\r\n\u{1b}[1mlast\u{1b}[0m  ";
+    assert_eq!(kit::screen(drawn), ["two", "last"]);
+    assert_eq!(
+        kit::screen("bar ██░ 1/3left over"),
+        ["bar ██░ 1/3left over"]
+    );
+}
+
+#[tokio::test]
+async fn a_program_on_a_terminal_knows_that_it_is_on_one_and_gets_ctrl_c_from_it() {
+    let script = "test -t 0 && test -t 1 && test -t 2 && echo \"seen $GIVEN\"; trap 'exit 7' INT; echo ready; while :; do sleep 0.1; done";
+    let mut process = shell(script).env("GIVEN", "1").on_terminal().start();
+    process.line("ready", SOON).await;
+    process.signal("INT");
+    let status = process.wait_exit(SOON).await;
+    let lines = kit::screen(&process.output());
+    assert_eq!(
+        (status.code(), lines[0].as_str()),
+        (Some(7), "seen 1"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_small_disk_can_be_filled_and_emptied() {
+    let disk = kit::SmallDisk::of_mib(2);
+    let write = |name| std::fs::write(disk.folder().join(name), [1; 10_000]);
+    write("before").unwrap();
+    disk.fill();
+    let full = write("full").unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    disk.empty();
+    write("after").unwrap();
+    let folder = disk.folder().to_owned();
+    drop(disk);
+    assert!(!folder.exists(), "it is unmounted and gone");
+}

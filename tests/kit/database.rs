@@ -1,6 +1,6 @@
 //! A fresh database for each test, on either engine, and a look at it from outside.
 
-use super::postgres::{Postgres, postgres};
+use super::postgres::postgres;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use std::{
     path::{Path, PathBuf},
@@ -83,7 +83,9 @@ impl Database {
     async fn copy_of(template: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        administer(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        postgres()
+            .administer(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
+            .await;
         Self(Place::Postgres { name })
     }
 
@@ -239,7 +241,9 @@ impl Drop for Database {
 
 /// Keeps the error, so that each test shows it.
 async fn make_template() -> Result<(), String> {
-    administer(&format!("CREATE DATABASE {TEMPLATE}")).await;
+    postgres()
+        .administer(&format!("CREATE DATABASE {TEMPLATE}"))
+        .await;
     let options = Options::postgres(postgres().url(TEMPLATE));
     let migrate = async {
         let db = Db::connect(options, Clock::system()).await?;
@@ -250,16 +254,4 @@ async fn make_template() -> Result<(), String> {
     migrate
         .await
         .map_err(|error: syncline::base::Error| error.to_string())
-}
-
-async fn administer(sql: &str) {
-    let cluster: &Postgres = postgres();
-    let mut connection = PgConnection::connect(&cluster.url("postgres"))
-        .await
-        .expect("the server is up");
-    connection
-        .execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
-        .await
-        .expect("an administrator may");
-    connection.close().await.expect("the server is up");
 }

@@ -2,17 +2,22 @@
 //! processes to start and kill, and polling instead of sleeping.
 
 mod database;
+mod disk;
 mod postgres;
 mod process;
 mod redis;
 mod server;
+mod terminal;
 mod wait;
 
 pub use database::Database;
 pub(crate) use database::each_engine;
+pub use disk::SmallDisk;
+pub use postgres::Postgres;
 pub use process::{Builder, Process};
 pub use redis::{Redis, redis};
 pub use server::is_unprivileged;
+pub use terminal::screen;
 pub use wait::eventually;
 
 use chrono::{TimeZone, Utc};

@@ -1,11 +1,15 @@
-//! One private PostgreSQL cluster for the whole test process.
+//! One private PostgreSQL cluster for the whole test process, and further ones for tests that kill theirs.
 
 use super::server::{Unprivileged, Watchdog, command_as, find, free_port, run};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use std::{
     fs,
+    net::TcpStream,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitStatus, Stdio},
     sync::OnceLock,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 const INSTALL: &str =
@@ -30,8 +34,13 @@ log_min_messages = warning
 pub struct Postgres {
     port: u16,
     programs: PathBuf,
+    folder: PathBuf,
+    user: Option<Unprivileged>,
     _watchdog: Watchdog,
 }
+
+/// A killed server's processes are gone, and a started one answers, within this time on a busy machine.
+const SOON: Duration = Duration::from_secs(30);
 
 /// The cluster of this test process, started at the first call. It ends with the process.
 pub fn postgres() -> &'static Postgres {
@@ -40,7 +49,8 @@ pub fn postgres() -> &'static Postgres {
 }
 
 impl Postgres {
-    fn start() -> Self {
+    /// A cluster of the caller's own, to kill. It ends on drop.
+    pub fn start() -> Self {
         let programs = programs();
         let user = Unprivileged::needed();
         let folder = super::temp_dir().keep();
@@ -82,21 +92,66 @@ impl Postgres {
         ));
         fs::write(data.join("postgresql.conf"), settings).expect("the settings can be written");
 
-        let port = start_on_a_free_port(|port| {
-            let mut command = program("pg_ctl");
-            command
-                .args(["-D"])
-                .arg(&data)
-                .args(["-w", "-s", "-o", &format!("-p {port}"), "-l"])
-                .arg(folder.join("log"))
-                .arg("start");
-            command
-        });
+        let port = start_on_a_free_port(|port| pg_ctl(user.as_ref(), &programs, &folder, port));
         Self {
             port,
             programs,
+            folder,
+            user,
             _watchdog: watchdog,
         }
+    }
+
+    /// Ends the server at once (SIGKILL to its first process), as a power cut would. Returns when nobody answers.
+    pub fn kill(&self) {
+        let file = self.pid_file();
+        let text = fs::read_to_string(&file).expect("a server that runs has this file");
+        let pid = text.lines().next().expect("its first line is the process");
+        run(Command::new("kill").args(["-9", pid]));
+        within(SOON, "the port is free", || {
+            TcpStream::connect(("127.0.0.1", self.port)).is_err()
+        });
+        // Where nobody collects dead processes the server would take the dead one for a living one.
+        fs::remove_file(file).expect("it was there a moment ago");
+    }
+
+    /// Starts it again after [`Postgres::kill`], on the same port. Returns when it answers.
+    pub fn start_again(&self) {
+        // It refuses as long as a process of the killed one is left.
+        within(SOON, "the server starts again", || {
+            let mut command = pg_ctl(self.user.as_ref(), &self.programs, &self.folder, self.port);
+            silent(&mut command).is_ok_and(|status| status.success())
+        });
+    }
+
+    /// Makes a database, its files in the given tablespace.
+    pub async fn create_database(&self, name: &str, tablespace: &str) {
+        self.administer(&format!("CREATE DATABASE {name} TABLESPACE {tablespace}"))
+            .await;
+    }
+
+    /// Runs a statement as the superuser.
+    pub async fn administer(&self, sql: &str) {
+        let mut connection = PgConnection::connect(&self.url("postgres"))
+            .await
+            .expect("the server is up");
+        connection
+            .execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
+            .await
+            .expect("an administrator may");
+        connection.close().await.expect("the server is up");
+    }
+
+    /// Gives a folder to whoever the server runs as.
+    pub fn own(&self, folder: &Path) {
+        if let Some(user) = &self.user {
+            std::os::unix::fs::chown(folder, Some(user.uid), Some(user.gid))
+                .expect("root may give a folder away");
+        }
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.folder.join("data/postmaster.pid")
     }
 
     /// The URL of a database of the cluster, as its superuser.
@@ -115,22 +170,51 @@ impl Postgres {
     }
 }
 
+/// The command that starts the server of the cluster in `folder`.
+fn pg_ctl(user: Option<&Unprivileged>, programs: &Path, folder: &Path, port: u16) -> Command {
+    let mut command = command_as(user, &programs.join("pg_ctl"));
+    command
+        .current_dir(folder)
+        .arg("-D")
+        .arg(folder.join("data"))
+        .args(["-w", "-s", "-o", &format!("-p {port}"), "-l"])
+        .arg(folder.join("log"))
+        .arg("start");
+    command
+}
+
+/// The server keeps the streams it was started with; nobody may wait for their end.
+fn silent(command: &mut Command) -> std::io::Result<ExitStatus> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+}
+
 /// Another process may take the port between our look and the server's.
 fn start_on_a_free_port(mut command: impl FnMut(u16) -> Command) -> u16 {
     for _ in 0..4 {
         let port = free_port();
-        let status = command(port)
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .status();
-        if status.is_ok_and(|status| status.success()) {
+        if silent(&mut command(port)).is_ok_and(|status| status.success()) {
             return port;
         }
     }
     let port = free_port();
     run(&mut command(port));
     port
+}
+
+/// As [`super::eventually`], for what stands still while it waits.
+fn within(deadline: Duration, what: &str, mut is_true: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_true() {
+        assert!(
+            started.elapsed() < deadline,
+            "not within {deadline:?}: {what}"
+        );
+        sleep(Duration::from_millis(20));
+    }
 }
 
 /// The folder with `initdb` and its siblings: the newest version that is installed.

@@ -151,6 +151,21 @@ impl Builder {
         self
     }
 
+    /// The same, started by another program that takes these arguments before it. Environment and folder stay.
+    pub fn under(self, program: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .env_clear()
+            .current_dir(self.folder.path());
+        for (name, value) in self.command.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        Self { command, ..self }
+    }
+
     /// What it reads on its standard input; nothing by default.
     pub fn input(mut self, text: &str) -> Self {
         self.input = text.as_bytes().to_vec();

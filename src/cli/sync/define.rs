@@ -64,9 +64,9 @@ pub struct Flags {
     /// Tag of those entries; may be given several times
     #[arg(long, value_name = "NAME")]
     tag: Vec<String>,
-    /// Those entries are billable
-    #[arg(long)]
-    billable: bool,
+    /// Whether those entries are billable
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    billable: Option<bool>,
     /// The Clockify workspace's id; the active one when it is not given
     #[arg(long, value_name = "ID")]
     workspace: Option<String>,
@@ -75,21 +75,21 @@ pub struct Flags {
     calendar: Vec<String>,
     /// Mapping rule; may be given several times, the first that matches decides:
     /// 'CONDITION [& CONDITION …] => skip' or '… => PROJECT [/ TASK] [#TAG …] [$]', conditions title=TEXT, title~REGEX,
-    /// domain=DOMAIN, code=MEETING-CODE, calendar=ID
+    /// domain=DOMAIN, code=MEETING-CODE, calendar=ID, and name=NAME for the rule itself
     #[arg(long, value_name = "RULE", value_parser = rule::parse, verbatim_doc_comment)]
     rule: Vec<MappingRule>,
-    /// Liquid template of the description
+    /// Liquid template of the description, as in '{{ title }} ({{ hours }}h)'; an unknown variable names all there are
     #[arg(long, value_name = "TEMPLATE")]
     description: Option<String>,
     /// From the first join to the last leave, or the sum of all sessions
     #[arg(long, value_name = "span|sum", value_parser = ["span", "sum"])]
     attended_time: Option<String>,
     /// Leave out meetings that I declined
-    #[arg(long)]
-    skip_declined: bool,
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    skip_declined: Option<bool>,
     /// Leave out meetings where nobody else was
-    #[arg(long)]
-    skip_solo: bool,
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    skip_solo: Option<bool>,
     /// Leave out meetings where I was shorter than this, as in 5m
     #[arg(long, value_name = "TIME", value_parser = units::duration)]
     skip_shorter_than: Option<std::time::Duration>,
@@ -217,7 +217,7 @@ impl Flags {
         set(&mut target.project, &self.project);
         set(&mut target.task, &self.task);
         set_all(&mut target.tags, &self.tag);
-        target.billable |= self.billable;
+        set(&mut target.billable, &self.billable);
         definition.default_target = (target != v1::Target::default()).then_some(target);
         if let Some(attended) = &self.attended_time {
             definition.set_attended_time(match attended.as_str() {
@@ -225,8 +225,8 @@ impl Flags {
                 _ => AttendedTime::Span,
             });
         }
-        definition.skip_declined |= self.skip_declined;
-        definition.skip_solo |= self.skip_solo;
+        set(&mut definition.skip_declined, &self.skip_declined);
+        set(&mut definition.skip_solo, &self.skip_solo);
         if let Some(shortest) = self.skip_shorter_than {
             definition.skip_shorter_than = Some(shortest.into());
         }

@@ -4,6 +4,8 @@ use super::{Output, Session};
 use crate::{
     api::v1::{CancelRunRequest, GetRunRequest, Run, RunState, WatchRunRequest},
     base::Error,
+    cli::signals,
+    telemetry,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{io::IsTerminal as _, time::Duration};
@@ -11,35 +13,30 @@ use std::{io::IsTerminal as _, time::Duration};
 /// Without a terminal, a line for each new phase and for each such part of a phase.
 const PARTS: i64 = 4;
 
-/// Follows the run to its last state. Without a server it is executed here meanwhile, and Ctrl-C cancels it; a server's
-/// run goes on when nobody looks.
+/// Follows the run to its last state. Without a server it is executed here meanwhile, and Ctrl-C (or SIGTERM) cancels it; a
+/// server's run goes on when nobody looks.
 pub async fn follow(run: &str, session: &Session, output: Output) -> anyhow::Result<Run> {
     let worker = session.execute(run).await?;
+    let mut screen = Screen::new(output);
     let watched = tokio::select! {
-        watched = watch(run, session, output) => watched,
-        () = interrupted() => stopped(run, session, output, worker.is_some()).await,
+        watched = watch(run, session, &mut screen) => watched,
+        () = signals::received() => stopped(run, session, &mut screen, worker.is_some()).await,
     };
+    screen.bar.finish_and_clear();
     if let (Some(worker), Some(app)) = (worker, session.app()) {
         worker.shut_down(app.config.runs.grace).await;
     }
     watched
 }
 
-async fn interrupted() {
-    // Where the signal cannot be received it ends the process as usual.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
 async fn stopped(
     run: &str,
     session: &Session,
-    output: Output,
+    screen: &mut Screen,
     is_here: bool,
 ) -> anyhow::Result<Run> {
     if !is_here {
-        output.note(format!(
+        screen.note(&format!(
             "The run goes on: `syncline sync watch {}`.",
             super::last(run)
         ));
@@ -48,23 +45,22 @@ async fn stopped(
         };
         return Ok(session.syncs().get_run(request).await?.into_inner());
     }
-    output.note("Stopping after the entries that are being written.");
+    screen.note("Stopping after the entries that are being written.");
     let request = CancelRunRequest {
         name: run.to_owned(),
     };
     session.syncs().cancel_run(request).await?;
     tokio::select! {
-        watched = watch(run, session, output) => watched,
-        () = interrupted() => std::process::exit(130),
+        watched = watch(run, session, screen) => watched,
+        () = signals::received() => std::process::exit(signals::INTERRUPTED),
     }
 }
 
-async fn watch(run: &str, session: &Session, output: Output) -> anyhow::Result<Run> {
+async fn watch(run: &str, session: &Session, screen: &mut Screen) -> anyhow::Result<Run> {
     let request = WatchRunRequest {
         name: run.to_owned(),
     };
     let mut stream = session.syncs().watch_run(request).await?.into_inner();
-    let mut screen = Screen::new(output);
     let mut last = None;
     while let Some(response) = stream.message().await? {
         if let Some(run) = response.run {
@@ -72,7 +68,6 @@ async fn watch(run: &str, session: &Session, output: Output) -> anyhow::Result<R
             last = Some(run);
         }
     }
-    screen.bar.finish_and_clear();
     match last {
         Some(run) if is_final(run.state()) => Ok(run),
         _ => Err(Error::unavailable(
@@ -106,12 +101,18 @@ impl Screen {
         };
         let bar = ProgressBar::with_draw_target(None, target);
         bar.enable_steady_tick(Duration::from_millis(120));
+        telemetry::log_above(&bar);
         Self {
             bar,
             output,
             is_terminal,
             said: String::new(),
         }
+    }
+
+    /// Says something above the bar.
+    fn note(&self, text: &str) {
+        self.bar.suspend(|| self.output.note(text));
     }
 
     fn show(&mut self, run: &Run) {

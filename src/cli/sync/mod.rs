@@ -47,7 +47,7 @@ pub enum Command {
     Preview(preview::Args),
     /// Run a sync and follow it to its end
     Run(run::Args),
-    /// The original's one-off run: its variables, its figures
+    /// Run as meet-clockify-sync did: from its variables and its token file, with its figures
     Once(once::Args),
     /// List runs, newest first
     Runs(runs::List),

@@ -19,7 +19,7 @@ pub struct Args {
     #[arg(long)]
     full: bool,
     /// A UUID: asking twice with the same one starts one run
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = uuid)]
     request_id: Option<Uuid>,
     /// Do not wait for the end; a server executes the run
     #[arg(long)]
@@ -33,6 +33,7 @@ pub async fn run(args: Args, session: &Session, output: Output) -> anyhow::Resul
         dry_run: args.dry_run,
         days: args.days.unwrap_or_default(),
         full: args.full,
+        ..RunSyncRequest::default()
     };
     let run = session.syncs().run_sync(request).await?.into_inner();
     if args.detach {
@@ -48,4 +49,8 @@ pub async fn run(args: Args, session: &Session, output: Output) -> anyhow::Resul
     let run = follow(&run.name, session, output).await?;
     output.result(&run, figures::figures)?;
     Ok(figures::exit(&run))
+}
+
+fn uuid(text: &str) -> Result<Uuid, &'static str> {
+    Uuid::parse_str(text).map_err(|_| "expected a UUID as in 7c9e6679-7425-40de-944b-e07fc1f90ae7")
 }

@@ -17,7 +17,7 @@ pub enum Command {
     Add(add::Args),
     /// Get Google's consent in a browser
     Login(login::Args),
-    /// Store the grant of a token.json, as Google's libraries or the original tool wrote it
+    /// Store the grant of a token.json, as Google's libraries or meet-clockify-sync wrote it
     Import(import::Args),
     /// List the tokens
     List,

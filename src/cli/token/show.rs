@@ -2,15 +2,20 @@
 
 use super::{Exit, Session, table};
 use crate::{
-    api::v1::{self, Token},
+    api::{
+        Timestamp,
+        v1::{self, Token},
+    },
     cli::{output::Output, time},
 };
+
+const NO_TOKENS: &str =
+    "no tokens yet: `syncline token login google`, `syncline token add clockify`";
 
 /// One token, field by field.
 pub fn token(token: &Token) -> String {
     let row = |name: &str, value: String| [name.to_owned(), value];
-    let moment =
-        |name: &str, at: &Option<pbjson_types::Timestamp>| row(name, time::moment(at.as_ref()));
+    let moment = |name: &str, at: &Option<Timestamp>| row(name, time::moment(at.as_ref()));
     let rows = [
         row("name", token.name.clone()),
         row("display name", token.display_name.clone()),
@@ -38,9 +43,7 @@ pub async fn list(session: &Session, output: Output) -> anyhow::Result<Exit> {
         ..Default::default()
     };
     output.result(&all, |all| match all.tokens.is_empty() {
-        true => {
-            "no tokens yet: `syncline token login google`, `syncline token add clockify`".to_owned()
-        }
+        true => NO_TOKENS.to_owned(),
         false => table(
             ["TOKEN", "PROVIDER", "STATE", "ACCOUNT", "ACCESS ENDS (UTC)"],
             all.tokens.iter().map(|token| {
@@ -57,7 +60,7 @@ pub async fn list(session: &Session, output: Output) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// `token check`. Fails when one of them is not usable.
+/// `token check`. Fails when one of them is not usable; none at all is fine.
 pub async fn check(
     id_given: Option<String>,
     session: &Session,
@@ -73,6 +76,9 @@ pub async fn check(
             .map(|token| token.name)
             .collect(),
     };
+    if names.is_empty() {
+        output.say(NO_TOKENS);
+    }
     for name in names {
         let request = v1::CheckTokenRequest { name: name.clone() };
         let checked = session.tokens().check_token(request).await?.into_inner();

@@ -149,6 +149,11 @@ impl Definition {
                     &format!("calendars[{index}]"),
                     format!("expected a calendar's id, got {}", shown(calendar)),
                 );
+            } else if self.calendars[..index].contains(calendar) {
+                say(
+                    &format!("calendars[{index}]"),
+                    format!("expected each calendar once, got {} again", shown(calendar)),
+                );
             }
         }
         let named = ["", FIRST_WORKSPACE].contains(&self.workspace.as_str());
@@ -310,8 +315,21 @@ fn check_target(target: &Target, at: &str, say: &mut impl FnMut(&str, String)) {
                 &format!("{at}.tags[{index}]"),
                 "expected 1 to 100 characters".to_owned(),
             );
+        } else if target.tags[..index]
+            .iter()
+            .any(|before| is_same_tag(before, tag))
+        {
+            say(
+                &format!("{at}.tags[{index}]"),
+                format!("expected each tag once, got {} again", shown(tag)),
+            );
         }
     }
+}
+
+/// Clockify has no two tags that differ in their case only.
+fn is_same_tag(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
 /// Compiles a title's expression, within bounds.

@@ -1,6 +1,7 @@
 //! What is refused, and what is fine.
 
 use super::*;
+use crate::base::Error;
 use proptest::prelude::*;
 
 #[test]
@@ -46,6 +47,37 @@ fn all_faults_are_named_at_once() {
     ] {
         assert!(text.contains(field), "{field} is missing in {text}");
     }
+}
+
+#[test]
+fn a_calendar_or_a_tag_that_is_repeated_is_refused_at_its_second_place() {
+    let target = Target {
+        project: "Acme".into(),
+        tags: ["call", "other", " Call"].map(Into::into).to_vec(),
+        ..Target::default()
+    };
+    let bad = Definition {
+        calendars: ["primary", "team", "primary"].map(Into::into).to_vec(),
+        default_target: target.clone(),
+        rules: vec![Rule {
+            title_contains: "x".into(),
+            target: Some(target),
+            ..Rule::default()
+        }],
+        ..Definition::default()
+    };
+    let Error::Invalid(violations) = bad.check("sync").unwrap_err() else {
+        panic!("not a violation")
+    };
+    let fields: Vec<_> = violations.iter().map(|one| one.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        [
+            "sync.calendars[2]",
+            "sync.default_target.tags[2]",
+            "sync.rules[0].target.tags[2]"
+        ]
+    );
 }
 
 proptest! {

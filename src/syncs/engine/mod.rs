@@ -24,6 +24,7 @@ use crate::{
         discover::Window,
         entry::{Desired, Wanted},
         rules::Rules,
+        source::Source,
     },
 };
 use chrono::TimeDelta;
@@ -52,6 +53,19 @@ pub struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
+    /// As [`Pass::open`], for a pass that reads: both ends are opened at the same time.
+    pub async fn open_both(
+        app: &'a App,
+        sync: &'a Sync,
+        handle: Option<&'a Handle>,
+        options: Options,
+    ) -> Result<(Self, Source)> {
+        futures::try_join!(
+            Self::open(app, sync, handle, options),
+            Source::open(app, &sync.source)
+        )
+    }
+
     /// Opens the destination and compiles the definition.
     pub async fn open(
         app: &'a App,

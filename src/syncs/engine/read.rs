@@ -19,8 +19,12 @@ const READ_TOGETHER: usize = 60;
 
 impl Pass<'_> {
     /// The meetings of the window, read as far as they are new. With `keep`, what is read is stored.
-    pub async fn read(&self, keep: bool, summary: &mut Summary) -> Result<Vec<Meeting>> {
-        let source = Source::open(self.app, &self.sync.source).await?;
+    pub async fn read(
+        &self,
+        source: Source,
+        keep: bool,
+        summary: &mut Summary,
+    ) -> Result<Vec<Meeting>> {
         match self.read_with(&source, keep, summary).await {
             Err(Error::NeedsReauth { .. }) => {
                 // Perhaps only the access token ended early: a fresh one tells.

@@ -2,12 +2,12 @@
 
 use super::{
     Syncs, page_key,
-    read::{collect, read_days, read_time},
+    read::{collect, in_filter, read_days, read_time},
     view,
 };
 use crate::{
     api::{filter, page::Page, v1},
-    base::{Error, Result, error::all_valid},
+    base::{Error, Result, SyncName},
     db::Scope,
     syncs::{clean_up, destination::Destination, effect::State, reconcile, source::Source, store},
 };
@@ -17,17 +17,17 @@ impl Syncs {
         &self,
         request: v1::ListRecordsRequest,
     ) -> Result<v1::ListRecordsResponse> {
-        let page = Page::parse(
-            request.page_size,
-            &request.page_token,
-            &["records", &request.parent],
-        )?;
-        let sync = self.find("parent", &request.parent).await?;
-        let after = page
-            .after
-            .as_deref()
-            .map(page_key::start_and_id)
-            .transpose()?;
+        let mut wrong = Vec::new();
+        let name = collect(SyncName::parse("parent", &request.parent), &mut wrong)?;
+        let arguments = ["records", &request.parent];
+        let page = Page::parse(request.page_size, &request.page_token, &arguments);
+        let page = collect(page, &mut wrong)?;
+        let after = page_key::after(page.as_ref(), page_key::start_and_id);
+        let after = collect(after, &mut wrong)?;
+        let (Some(name), Some(page), Some(after)) = (name, page, after) else {
+            return Err(Error::Invalid(wrong));
+        };
+        let sync = self.find(&name).await?;
         let account = Source::account_of(&self.0, &sync.source).await?;
         let tenant = &sync.name.tenant;
         let mut tx = self.0.db.read(Scope::Tenant(tenant.clone())).await?;
@@ -46,36 +46,28 @@ impl Syncs {
         &self,
         request: v1::ListEffectsRequest,
     ) -> Result<v1::ListEffectsResponse> {
-        let page = Page::parse(
-            request.page_size,
-            &request.page_token,
-            &["effects", &request.parent, &request.filter],
-        )?;
+        let mut wrong = Vec::new();
+        let name = collect(SyncName::parse("parent", &request.parent), &mut wrong)?;
+        let arguments = ["effects", &request.parent, &request.filter];
+        let page = Page::parse(request.page_size, &request.page_token, &arguments);
+        let page = collect(page, &mut wrong)?;
+        let after = page_key::after(page.as_ref(), page_key::start_and_id);
+        let after = collect(after, &mut wrong)?;
         let mut state = None;
-        for (_, value) in filter::parse(&request.filter, &["state"])? {
-            state = Some(
-                State::parse("state", &value)
-                    .map_err(|error| Error::invalid("filter", error.to_string()))?,
-            );
+        let conditions = collect(filter::parse(&request.filter, &["state"]), &mut wrong)?;
+        for (_, value) in conditions.unwrap_or_default() {
+            state = collect(in_filter(State::parse("state", &value)), &mut wrong)?;
         }
-        let after = page
-            .after
-            .as_deref()
-            .map(page_key::start_and_id)
-            .transpose()?;
-        let sync = self.find("parent", &request.parent).await?;
-        let destination = Destination::open(&self.0, &sync.destination, &sync.definition).await?;
+        let (Some(name), Some(page), Some(after), []) = (name, page, after, wrong.as_slice())
+        else {
+            return Err(Error::Invalid(wrong));
+        };
+        let sync = self.find(&name).await?;
+        let account = Destination::account_of(&self.0, &sync.destination, &sync.definition).await?;
         let tenant = &sync.name.tenant;
         let mut tx = self.0.db.read(Scope::Tenant(tenant.clone())).await?;
-        let mut effects = store::effects::page(
-            &mut tx,
-            tenant,
-            &destination.account,
-            state,
-            after,
-            page.limit(),
-        )
-        .await?;
+        let mut effects =
+            store::effects::page(&mut tx, tenant, &account, state, after, page.limit()).await?;
         let next_page_token = page.cut(&mut effects, |effect| {
             page_key::of(effect.starts_at, effect.name.id)
         });
@@ -89,8 +81,13 @@ impl Syncs {
         &self,
         request: v1::ReconcileSyncRequest,
     ) -> Result<v1::ReconcileSyncResponse> {
-        let days = read_days(request.days)?;
-        let sync = self.find("name", &request.name).await?;
+        let mut wrong = Vec::new();
+        let name = collect(SyncName::parse("name", &request.name), &mut wrong)?;
+        let days = collect(read_days(request.days), &mut wrong)?;
+        let (Some(name), Some(days)) = (name, days) else {
+            return Err(Error::Invalid(wrong));
+        };
+        let sync = self.find(&name).await?;
         Ok(
             reconcile::reconcile(&self.0, &sync, days, request.validate_only)
                 .await?
@@ -103,15 +100,21 @@ impl Syncs {
         request: v1::CleanUpSyncRequest,
     ) -> Result<v1::CleanUpSyncResponse> {
         let mut wrong = Vec::new();
+        let name = collect(SyncName::parse("name", &request.name), &mut wrong)?;
         let start = collect(read_time("start_time", request.start_time), &mut wrong)?;
         let end = collect(read_time("end_time", request.end_time), &mut wrong)?;
-        let expected = collect(
-            u64::try_from(request.expected_count)
-                .map_err(|_| Error::invalid("expected_count", "expected 0 or more")),
-            &mut wrong,
-        )?;
-        all_valid(wrong)?;
-        let sync = self.find("name", &request.name).await?;
+        if let (Some(Some(start)), Some(Some(end))) = (start, end) {
+            collect(clean_up::check_window(start, end), &mut wrong)?;
+        }
+        let expected = u64::try_from(request.expected_count).map_err(|_| {
+            let expected = format!("expected 0 or more, got {}", request.expected_count);
+            Error::invalid("expected_count", expected)
+        });
+        let expected = collect(expected, &mut wrong)?;
+        let (Some(name), []) = (name, wrong.as_slice()) else {
+            return Err(Error::Invalid(wrong));
+        };
+        let sync = self.find(&name).await?;
         let report = clean_up::clean_up(
             &self.0,
             &sync,

@@ -29,18 +29,16 @@ impl Syncs {
         Self(app)
     }
 
-    async fn find(&self, field: &str, name: &str) -> Result<Sync> {
-        let name = SyncName::parse(field, name)?;
+    async fn find(&self, name: &SyncName) -> Result<Sync> {
         let mut tx = self.0.db.read(Scope::Tenant(name.tenant.clone())).await?;
-        store::syncs::get(&mut tx, &name)
+        store::syncs::get(&mut tx, name)
             .await?
             .ok_or_else(|| name.not_found())
     }
 
-    async fn find_run(&self, field: &str, name: &str) -> Result<Run> {
-        let name = RunName::parse(field, name)?;
+    async fn find_run(&self, name: &RunName) -> Result<Run> {
         let mut tx = self.0.db.read(Scope::Tenant(name.tenant.clone())).await?;
-        run_store::get(&mut tx, &name)
+        run_store::get(&mut tx, name)
             .await?
             .ok_or_else(|| name.not_found())
     }
@@ -71,11 +69,8 @@ impl SyncService for Syncs {
         &self,
         request: Request<v1::GetSyncRequest>,
     ) -> std::result::Result<Response<v1::Sync>, Status> {
-        answer!(
-            self.find("name", &request.get_ref().name)
-                .await
-                .map(v1::Sync::from)
-        )
+        let name = SyncName::parse("name", &request.get_ref().name)?;
+        answer!(self.find(&name).await.map(v1::Sync::from))
     }
 
     async fn list_syncs(
@@ -123,11 +118,8 @@ impl SyncService for Syncs {
         &self,
         request: Request<v1::GetRunRequest>,
     ) -> std::result::Result<Response<v1::Run>, Status> {
-        answer!(
-            self.find_run("name", &request.get_ref().name)
-                .await
-                .map(v1::Run::from)
-        )
+        let name = RunName::parse("name", &request.get_ref().name)?;
+        answer!(self.find_run(&name).await.map(v1::Run::from))
     }
 
     async fn list_runs(

@@ -1,6 +1,9 @@
 //! Where a page of this room begins: the keys inside page tokens.
 
-use crate::base::{Error, Result};
+use crate::{
+    api::page::Page,
+    base::{Error, Result},
+};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -9,6 +12,12 @@ fn not_ours() -> Error {
         "page_token",
         "expected next_page_token of the page before, with the same arguments",
     )
+}
+
+/// The key in a page's token, read; absent on the first page, and where the page itself is wrong.
+pub fn after<T>(page: Option<&Page>, read: impl FnOnce(&str) -> Result<T>) -> Result<Option<T>> {
+    let key = page.and_then(|page| page.after.as_deref());
+    key.map(read).transpose()
 }
 
 /// An id.

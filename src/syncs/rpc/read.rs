@@ -1,11 +1,17 @@
 //! Reading the plain fields of requests.
 
-use crate::base::{Error, Result, Violation, name::shown};
+use crate::{
+    api::{Timestamp, v1},
+    base::{Error, Result, Violation, name::shown},
+    runs::Priority,
+};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// Longest window that may be asked for, in days.
 const MOST_DAYS: i32 = 1825;
+/// Most attempts that may be asked for.
+const MOST_ATTEMPTS: u32 = 100;
 
 /// Keeps the value, or the violations for one error with all of them; other errors end the call.
 pub fn collect<T>(read: Result<T>, wrong: &mut Vec<Violation>) -> Result<Option<T>> {
@@ -17,6 +23,14 @@ pub fn collect<T>(read: Result<T>, wrong: &mut Vec<Violation>) -> Result<Option<
         }
         Err(other) => Err(other),
     }
+}
+
+/// What is wrong with the value of a condition, as a fault of the filter that it stands in.
+pub fn in_filter<T>(read: Result<T>) -> Result<T> {
+    read.map_err(|error| match error {
+        Error::Invalid(_) => Error::invalid("filter", error.to_string()),
+        other => other,
+    })
 }
 
 pub fn read_days(days: i32) -> Result<u32> {
@@ -41,18 +55,35 @@ pub fn read_request_id(text: &str) -> Result<Option<Uuid>> {
     })
 }
 
-pub fn read_time(
-    field: &str,
-    time: Option<pbjson_types::Timestamp>,
-) -> Result<Option<DateTime<Utc>>> {
+pub fn read_priority(priority: i32) -> Result<Priority> {
+    v1::RunPriority::try_from(priority)
+        .map(Into::into)
+        .map_err(|_| {
+            Error::invalid(
+                "priority",
+                format!("expected LOW, NORMAL or HIGH, got {priority}"),
+            )
+        })
+}
+
+/// `None` is what the settings say.
+pub fn read_max_attempts(attempts: i32) -> Result<Option<u32>> {
+    match u32::try_from(attempts) {
+        Ok(0) => Ok(None),
+        Ok(read) if read <= MOST_ATTEMPTS => Ok(Some(read)),
+        _ => Err(Error::invalid(
+            "max_attempts",
+            format!("expected 0 to {MOST_ATTEMPTS}, got {attempts}"),
+        )),
+    }
+}
+
+pub fn read_time(field: &str, time: Option<Timestamp>) -> Result<Option<DateTime<Utc>>> {
     let Some(time) = time else {
         return Ok(None);
     };
-    let nanos = u32::try_from(time.nanos)
+    DateTime::<Utc>::try_from(time)
         .ok()
-        .filter(|nanos| *nanos < 1_000_000_000);
-    nanos
-        .and_then(|nanos| DateTime::from_timestamp(time.seconds, nanos))
         .filter(|at| (1970..10_000).contains(&chrono::Datelike::year(at)))
         .map(Some)
         .ok_or_else(|| Error::invalid(field, "expected a time between the years 1970 and 9999"))

@@ -67,20 +67,19 @@ async fn every_failure_is_one_document_for_programs_and_a_code_that_is_not_0() {
         (&["token", "show", "nope"], 1, "NOT_FOUND"),
         (&["token", "check", "nope"], 1, "NOT_FOUND"),
         (&["token", "rm", "nope"], 1, "NOT_FOUND"),
-        (&["token", "show", "Not An Id"], 1, "INVALID_ARGUMENT"),
+        (&["token", "show", "Not An Id"], 64, "INVALID_ARGUMENT"),
+        (&["sync", "show", "Not An Id"], 64, "INVALID_ARGUMENT"),
+        (&["sync", "watch", "not-a-run"], 64, "INVALID_ARGUMENT"),
         (&["token", "import", "no-such-file.json"], 1, "LOCAL"),
-        (&["token", "add", "clockify"], 2, "USAGE"),
-        (
-            &["token", "list", "--tenant", "Nobody!"],
-            1,
-            "INVALID_ARGUMENT",
-        ),
+        (&["token", "add", "clockify"], 64, "USAGE"),
+        (&["token", "list", "--tenant", "Nobody!"], 64, "USAGE"),
+        (&["doctor", "--tenant", "Nobody!"], 64, "USAGE"),
         (&["sync", "run", "nope"], 1, "NOT_FOUND"),
         (&["sync", "preview", "nope"], 1, "NOT_FOUND"),
         (&["sync", "cleanup", "nope"], 1, "NOT_FOUND"),
         (
             &["sync", "cleanup", "nope", "--from", "yesterday"],
-            2,
+            64,
             "USAGE",
         ),
         (
@@ -90,11 +89,12 @@ async fn every_failure_is_one_document_for_programs_and_a_code_that_is_not_0() {
         ),
         (
             &["sync", "create", "meet-to-clockify", "work"],
-            1,
+            64,
             "INVALID_ARGUMENT",
         ),
-        (&["simulate", "--fault", "nope"], 2, "USAGE"),
-        (&["frobnicate"], 2, "USAGE"),
+        (&["simulate", "--fault", "nope"], 64, "USAGE"),
+        (&["frobnicate"], 64, "USAGE"),
+        (&["sync"], 64, "USAGE"),
         (
             &["sync", "list", "--set", "nope.key=1"],
             64,
@@ -130,7 +130,7 @@ async fn an_error_names_every_wrong_field_on_a_line_of_its_own() {
         "Mars/Olympus",
     ];
     let ended = stage.run(&command).await;
-    assert_eq!(ended.code, 1);
+    assert_eq!(ended.code, 64);
     assert_eq!(
         ended.text,
         "error: the request is wrong\n  \
@@ -176,7 +176,7 @@ async fn a_key_on_the_command_line_is_refused_and_not_repeated() {
             let command = [command.as_slice(), if json { &["--json"] } else { &[] }].concat();
             let stage = Stage::new();
             let ended = stage.run(&command).await;
-            assert_eq!(ended.code, 2, "{command:?}: {}", ended.text);
+            assert_eq!(ended.code, 64, "{command:?}: {}", ended.text);
             assert!(
                 ended.text.contains("never taken from the command line"),
                 "{command:?}: {}",
@@ -208,12 +208,33 @@ async fn a_token_that_is_there_is_replaced_only_when_asked() {
             "{\"access_token\": \"ya29.composed\"",
         )
         .await;
-    assert_eq!(torn.code, 1, "{}", torn.text);
+    assert_eq!(torn.code, 64, "{}", torn.text);
     assert_eq!(
         stage.run(&["token", "check", "google"]).await.code,
         0,
         "the one before still works"
     );
+}
+
+#[tokio::test]
+async fn a_switch_of_a_definition_is_turned_on_and_off_again() {
+    let stage = Stage::with_sync(&["--skip-solo", "--billable"]).await;
+    let shown = stage.run(&["--json", "sync", "show", "work"]).await.json();
+    assert_eq!(shown["meetToClockify"]["skipSolo"], true);
+    assert_eq!(shown["meetToClockify"]["defaultTarget"]["billable"], true);
+    let off = [
+        "sync",
+        "update",
+        "work",
+        "--skip-solo=false",
+        "--billable=false",
+    ];
+    let off = stage.run(&off).await;
+    assert_eq!(off.code, 0, "{}", off.text);
+    let shown = stage.run(&["--json", "sync", "show", "work"]).await.json();
+    assert_eq!(shown["meetToClockify"]["skipSolo"], Value::Null);
+    let target = &shown["meetToClockify"]["defaultTarget"];
+    assert_eq!(target["billable"], Value::Null);
 }
 
 #[tokio::test]

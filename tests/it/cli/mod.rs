@@ -8,6 +8,9 @@ mod login;
 mod once;
 mod runs;
 mod server;
+mod whereto;
+mod wire;
+mod words;
 
 use crate::kit::{Builder, Process, temp_dir};
 use serde_json::Value;

@@ -9,7 +9,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-async fn serve(stage: &Stage) -> (Process, String) {
+pub async fn serve(stage: &Stage) -> (Process, String) {
     let mut server = stage.command(&["serve"]).start();
     let line = server.line("serving gRPC on", LONG).await;
     let address = line
@@ -22,7 +22,7 @@ async fn serve(stage: &Stage) -> (Process, String) {
     (server, format!("http://{address}"))
 }
 
-async fn channel(url: &str) -> Channel {
+pub async fn channel(url: &str) -> Channel {
     Channel::from_shared(url.to_owned())
         .unwrap()
         .connect()
@@ -149,6 +149,11 @@ async fn a_database_that_is_not_migrated_is_refused_when_asked() {
     let (status, output) = stage.command(&["serve", "--no-migrate"]).finish(LONG).await;
     assert_eq!(status.code(), Some(1));
     assert!(output.contains("syncline db migrate"), "{output}");
+    assert_eq!(
+        std::fs::read_dir(stage.folder.path()).unwrap().count(),
+        0,
+        "a server that refuses makes nothing"
+    );
     assert_eq!(stage.run(&["db", "migrate"]).await.code, 0);
     let mut server = stage.command(&["serve", "--no-migrate"]).start();
     server.line("serving gRPC on", LONG).await;

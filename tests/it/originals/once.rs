@@ -232,7 +232,7 @@ async fn no_failure_ends_with_0() {
             &nowhere,
         ),
         ("no token file", 1, 0, no_file.once(), &no_file),
-        ("no refresh token", 1, 0, no_refresh.once(), &no_refresh),
+        ("no refresh token", 64, 0, no_refresh.once(), &no_refresh),
         (
             "SYNC_DAYS out of range",
             64,

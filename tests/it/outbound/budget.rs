@@ -1,7 +1,7 @@
 //! A budget holds over every stretch of its period and over all replicas, and is used up to the full.
 
 use super::{
-    limited,
+    HOUR, limited,
     provider::{Provider, Reaction},
     quick, read, unlimited, write,
 };
@@ -15,7 +15,7 @@ use proptest::{
 use std::time::{Duration, Instant};
 use syncline::{
     base::Clock,
-    db::Engine,
+    db::{Engine, Scope, execute},
     outbound::{Account, CallError, Options, Outbound, Permits},
 };
 
@@ -25,8 +25,8 @@ kit::each_engine!(
     a_used_up_hour_says_when_coming_back_is_worth_it,
     permits_that_were_not_used_come_back,
     a_permit_that_was_kept_is_booked_anew_and_lost_after_the_period,
-    fifty_a_second_let_240_calls_through_in_time,
-    fifty_a_second_let_240_announced_calls_through_in_time,
+    a_share_that_finds_no_permit_says_when_there_are_more,
+    a_database_that_stands_still_holds_no_call_for_long,
 );
 
 /// As [`quick`], and never waits for the budget.
@@ -114,14 +114,9 @@ impl Processes {
 
 async fn no_stretch_of_the_period_exceeds_the_budget(database: Database) {
     let clock = kit::fixed_clock();
-    let mut outbounds = Vec::new();
-    for _ in 0..2 {
-        let db = database.connect_at(clock.clone()).await;
-        outbounds.push(Outbound::new(db, impatient()).unwrap());
-    }
     let processes = Processes {
         provider: Provider::new([], Reaction::ok()).await,
-        outbounds: outbounds.try_into().unwrap(),
+        outbounds: two_processes(&database, &clock).await,
         clock,
     };
     let runtime = tokio::runtime::Handle::current();
@@ -158,7 +153,7 @@ async fn two_processes_share_one_budget(database: Database) {
     let here = Outbound::new(database.connect().await, impatient()).unwrap();
     let there = Outbound::new(database.connect().await, impatient()).unwrap();
     let provider = Provider::new([], Reaction::ok()).await;
-    let account = limited("shared", 40, Duration::from_secs(3600));
+    let account = limited("shared", 40, HOUR);
     let calls = (0..120).map(|number| {
         let outbound = if number % 2 == 0 { &here } else { &there };
         outbound.call(&account, read(&provider.url))
@@ -182,7 +177,7 @@ async fn a_used_up_hour_says_when_coming_back_is_worth_it(database: Database) {
     let db = database.connect_at(clock.clone()).await;
     let outbound = Outbound::new(db, impatient()).unwrap();
     let provider = Provider::new([], Reaction::ok()).await;
-    let account = limited("hour", 30, Duration::from_secs(3600));
+    let account = limited("hour", 30, HOUR);
     // A few early, most half an hour later: what the few give back is not worth a run.
     for (calls, minutes) in [(6, 30), (24, 20)] {
         for _ in 0..calls {
@@ -211,7 +206,7 @@ async fn permits_that_were_not_used_come_back(database: Database) {
     let clock = kit::fixed_clock();
     let db = database.connect_at(clock.clone()).await;
     let outbound = Outbound::new(db, impatient()).unwrap();
-    let account = limited("returned", 20, Duration::from_secs(3600));
+    let account = limited("returned", 20, HOUR);
     for later in [0, 10] {
         let permits = outbound.reserve(&account, 50).await.unwrap();
         assert_eq!(permits.left(), 20);
@@ -227,7 +222,7 @@ async fn a_permit_that_was_kept_is_booked_anew_and_lost_after_the_period(databas
     let db = database.connect_at(clock.clone()).await;
     let outbound = Outbound::new(db, impatient()).unwrap();
     let provider = Provider::new([], Reaction::ok()).await;
-    let account = limited("kept", 10, Duration::from_secs(3600));
+    let account = limited("kept", 10, HOUR);
     let mut kept = outbound.reserve(&account, 10).await.unwrap();
     let mut share = kept.split(3);
     for _ in 0..3 {
@@ -244,70 +239,71 @@ async fn a_permit_that_was_kept_is_booked_anew_and_lost_after_the_period(databas
     assert_eq!(others.left(), 10);
     let outcome = outbound.call_with(&mut kept, write(&provider.url)).await;
     assert!(
-        matches!(outcome, Err(CallError::NotSent { .. })),
+        matches!(outcome, Err(CallError::OutOfBudget { .. })),
         "{outcome:?}"
     );
     assert_eq!(provider.count(), 3);
 }
 
-const CALLS: usize = 240;
-
-async fn fifty_a_second_let_240_calls_through_in_time(database: Database) {
-    let outbound = Outbound::new(database.connect().await, patient()).unwrap();
-    let provider = Provider::new([], Reaction::Late(Duration::from_millis(20))).await;
-    let account = limited("second", 50, Duration::from_secs(1));
-    let begun = Instant::now();
-    let calls = (0..CALLS).map(|_| outbound.call(&account, write(&provider.url)));
-    for outcome in join_all(calls).await {
-        outcome.unwrap();
-    }
-    in_time("called", begun.elapsed(), &provider);
-}
-
-async fn fifty_a_second_let_240_announced_calls_through_in_time(database: Database) {
-    let db = database.connect().await;
-    let outbound = Outbound::new(db.clone(), patient()).unwrap();
-    let provider = Provider::new([], Reaction::Late(Duration::from_millis(20))).await;
-    let account = limited("announced", 50, Duration::from_secs(1));
-    let begun = Instant::now();
-    let mut left = CALLS as u32;
-    while left > 0 {
-        let mut permits = outbound.reserve(&account, left).await.unwrap();
-        left -= permits.left();
-        // As long as it takes to write down what is about to be sent.
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        let shares: Vec<_> = (0..permits.left()).map(|_| permits.split(1)).collect();
-        let calls = shares.into_iter().map(async |mut permit| {
-            let call = write(&provider.url);
-            outbound.call_with(&mut permit, call).await
-        });
-        for outcome in join_all(calls).await {
-            outcome.unwrap();
+async fn a_share_that_finds_no_permit_says_when_there_are_more(database: Database) {
+    let clock = kit::fixed_clock();
+    let [here, there] = two_processes(&database, &clock).await;
+    let provider = Provider::new([], Reaction::ok()).await;
+    let account = limited("partly", 10, HOUR);
+    let mut kept = here.reserve(&account, 6).await.unwrap();
+    // They do not count any more, and somebody else takes most of the budget.
+    clock.advance(TimeDelta::hours(2));
+    let others = there.reserve(&account, 7).await.unwrap();
+    assert_eq!((kept.left(), others.left()), (6, 7));
+    let mut told = Vec::new();
+    for number in 0..6 {
+        let mut share = kept.split(1);
+        let outcome = here.call_with(&mut share, write(&provider.url)).await;
+        match outcome {
+            Ok(_) => assert!(number < 3),
+            Err(CallError::OutOfBudget { until, .. }) => told.push(until),
+            other => panic!("{other:?}"),
         }
     }
-    in_time("announced", begun.elapsed(), &provider);
-}
-
-fn patient() -> Options {
-    Options {
-        max_inline_wait: Duration::from_secs(10),
-        ..quick()
+    assert_eq!((provider.count(), told.len()), (3, 3));
+    for until in told {
+        let wait = (until - clock.now()).num_minutes();
+        assert!((60..=67).contains(&wait), "{wait} minutes");
     }
 }
 
-fn in_time(what: &str, took: Duration, provider: &Provider) {
-    let floor = Duration::from_secs_f64((CALLS as f64 - 50.0) / 50.0);
-    println!("{CALLS} {what} in {took:?}, the floor is {floor:?}");
-    assert_eq!(provider.count(), CALLS);
-    assert!(took <= floor.mul_f64(1.2), "{took:?}");
-    // They may be late by different times on their way, so the stretch is a little shorter here.
-    let times = provider.times();
-    for end in &times {
-        let stretch = times
-            .iter()
-            .filter(|at| *at <= end && end.duration_since(**at) < Duration::from_millis(900));
-        assert!(stretch.count() <= 50);
+async fn a_database_that_stands_still_holds_no_call_for_long(database: Database) {
+    let db = database.connect().await;
+    let outbound = Outbound::new(db.clone(), impatient()).unwrap();
+    let provider = Provider::new([], Reaction::ok()).await;
+    let account = limited("stands still", 10, HOUR);
+    outbound.call(&account, read(&provider.url)).await.unwrap();
+    let mut tx = db.write(Scope::System("a test")).await.unwrap();
+    execute!(tx, "UPDATE budgets SET blocked_until = NULL").unwrap();
+    let begun = Instant::now();
+    let outcome = outbound.call(&account, read(&provider.url)).await;
+    assert!(
+        matches!(&outcome, Err(CallError::NotSent { why, .. }) if why.contains("too slow")),
+        "{outcome:?}"
+    );
+    // The time-out is 0.7 s.
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    drop(tx);
+    outbound.call(&account, read(&provider.url)).await.unwrap();
+    assert_eq!(provider.count(), 2);
+}
+
+pub(super) async fn two_processes(database: &Database, clock: &Clock) -> [Outbound; 2] {
+    let mut outbounds = Vec::new();
+    for _ in 0..2 {
+        let db = database.connect_at(clock.clone()).await;
+        outbounds.push(Outbound::new(db, impatient()).unwrap());
     }
+    outbounds.try_into().unwrap()
 }
 
 #[tokio::test]

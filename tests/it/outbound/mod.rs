@@ -4,6 +4,8 @@
 
 mod breaker;
 mod budget;
+mod carried;
+mod pace;
 mod provider;
 mod secrecy;
 mod wire;
@@ -12,6 +14,8 @@ use http::Method;
 use std::time::Duration;
 use syncline::outbound::{Account, Auth, Body, Budget, Call, Options, Repeat, only_429};
 use url::Url;
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Quick, and still with every behaviour of the real settings.
 fn quick() -> Options {

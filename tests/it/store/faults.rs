@@ -198,6 +198,19 @@ async fn a_server_that_is_not_there_is_unreachable() {
 }
 
 #[tokio::test]
+async fn a_pool_that_is_used_up_is_busy() {
+    let database = Database::new(Engine::Postgres).await;
+    let mut options = database.options();
+    options.max_connections = 1;
+    options.acquire_timeout = Duration::from_millis(300);
+    let db = Db::connect(options, Clock::system()).await.unwrap();
+    let tx = db.write(SYSTEM).await.unwrap();
+    assert_eq!(reason(&write(&db, "a").await.unwrap_err()), "DATABASE_BUSY");
+    drop(tx);
+    write(&db, "a").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_database_that_is_not_there_is_unreachable_and_named() {
     let database = Database::empty(Engine::Postgres).await;
     let url = database.url().replace(database.name(), "no_such_database");

@@ -1,10 +1,12 @@
 //! Syncs: attendance in, time entries out, each exactly once.
 
 mod claims;
+mod destination;
 mod entries;
 mod events;
 mod faults;
 mod meetings;
+mod refusals;
 mod results;
 mod rules;
 mod together;

@@ -2,7 +2,7 @@
 
 use super::{Desk, PATIENCE, finished, replica, start, token};
 use crate::kit::{self, Database};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use syncline::{
     base::RunName,
     db::Scope,
@@ -20,6 +20,15 @@ use syncline::{
 };
 
 const CREATE: &str = "clockify.timeEntries.create";
+
+fn unavailable() -> Effect {
+    Effect::Reply(Canned {
+        status: 503,
+        body: String::new(),
+        content_type: "text/plain".into(),
+        headers: Vec::new(),
+    })
+}
 
 /// Enough for several batches.
 async fn busy(database: Database) -> Desk {
@@ -71,16 +80,18 @@ async fn a_run_that_fails_at_last_keeps_what_it_did_and_a_retry_goes_on(database
     desk.stop_working().await;
     let mut config = desk.config.clone();
     config.runs.max_attempts = 2;
+    // A slow machine is not one of the faults here.
+    config.outbound.timeout = Duration::from_secs(20);
     let app = replica(&desk.database, &config).await;
     let worker = Worker::start(app.clone(), vec![Arc::new(SyncJob)], None)
         .await
         .unwrap();
-    // The first attempt writes some and is told to come back; the second one cannot even read.
+    // The first attempt writes some and is told to come back later; the second one cannot even read.
     let later = Effect::Reply(Canned {
         status: 429,
         body: "{}".into(),
         content_type: "application/json".into(),
-        headers: vec![("Retry-After".into(), "90".into())],
+        headers: vec![("Retry-After".into(), "600".into())],
     });
     desk.sim
         .faults()
@@ -89,7 +100,7 @@ async fn a_run_that_fails_at_last_keeps_what_it_did_and_a_retry_goes_on(database
     let run = start(&app, &sync, Arguments::default()).await;
     kit::eventually(PATIENCE, || async {
         let (state, summary) = now(&desk, &run.name).await;
-        (state == State::Retrying)
+        (state == State::Waiting)
             .then_some(())
             .ok_or(format!("{state} {summary:?}"))
     })
@@ -99,26 +110,29 @@ async fn a_run_that_fails_at_last_keeps_what_it_did_and_a_retry_goes_on(database
     let (_, summary) = now(&desk, &run.name).await;
     assert_eq!((summary.meetings_found, summary.created), (100, written));
     desk.sim.faults().clear();
-    let gone = Effect::Reply(Canned {
-        status: 503,
-        body: String::new(),
-        content_type: "text/plain".into(),
-        headers: Vec::new(),
-    });
     desk.sim
         .faults()
-        .add(Rule::on("meet.*", When::Always, gone));
+        .add(Rule::on("meet.*", When::Always, unavailable()));
     let schema = match desk.database.engine() {
         syncline::db::Engine::Postgres => "syncline.",
         syncline::db::Engine::Sqlite => "",
     };
-    let now_due = format!("UPDATE {schema}runs SET due_at = created_at WHERE state = 'retrying'");
+    let now_due = format!("UPDATE {schema}runs SET due_at = created_at WHERE state = 'waiting'");
     desk.database.execute(&now_due).await;
     let (failed, summary) = finished(&app, run).await;
     assert_eq!(failed.state, State::Failed, "{:?}", failed.failure);
     assert_eq!((summary.meetings_found, summary.created), (100, written));
 
+    worker.shut_down(config.runs.grace).await;
+
+    // As if the ten minutes were over.
     desk.sim.faults().clear();
+    let unblocked = format!("UPDATE {schema}budgets SET blocked_until = NULL");
+    desk.database.execute(&unblocked).await;
+    let app = replica(&desk.database, &config).await;
+    let worker = Worker::start(app.clone(), vec![Arc::new(SyncJob)], None)
+        .await
+        .unwrap();
     let again = runs::retry::retry(&app, &failed.name).await.unwrap();
     let (done, summary) = finished(&app, again).await;
     assert_eq!(done.state, State::Succeeded, "{:?}", done.failure);

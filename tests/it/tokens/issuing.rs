@@ -13,6 +13,7 @@ each_engine!(
     a_scope_that_was_not_granted_is_refused,
     reads_are_counted_per_token_caller_and_minute,
     the_account_is_asked_for_once,
+    asking_whose_a_key_is_uses_the_budget_of_that_account,
     without_a_scope_for_it_the_account_is_not_asked_for,
     a_rejected_access_token_is_refreshed_once_for_all_who_had_it,
     a_rejected_key_needs_a_person,
@@ -190,6 +191,45 @@ async fn the_account_is_asked_for_once(database: Database) {
     }
     assert_eq!(office.sim.calls().count("oauth.userinfo"), 1);
     assert_eq!(office.sim.calls().count("clockify.user.get"), 1);
+}
+
+async fn asking_whose_a_key_is_uses_the_budget_of_that_account(database: Database) {
+    let office = Office::open(database).await;
+    office.sim.set_quotas(Quotas {
+        clockify: Some(Limit {
+            calls: 4,
+            seconds: 3600,
+        }),
+        ..Quotas::NONE
+    });
+    let key = office.sim.world().clockify.users[0].api_key.clone();
+    let create = Create {
+        given: Some(Given::ApiKey(key.into())),
+        provider: Some(Provider::Clockify),
+        request_budget: "4/1h".to_owned(),
+        ..Create::default()
+    };
+    let name = tokens::create(&office.app, create).await.unwrap().name();
+    let opened = tokens::open(&office.app, &name).await.unwrap();
+    assert!(opened.workspace.is_some());
+    let again = tokens::open(&office.replica().await, &name).await.unwrap();
+    assert_eq!(
+        (again.account, again.workspace),
+        (opened.account.clone(), None)
+    );
+    assert!(tokens::check(&office.app, &name).await.unwrap().usable);
+    let access = opened.access("clockify", None).unwrap();
+    let clockify = tokens::clockify(&office.app, access).unwrap();
+    for _ in 0..2 {
+        clockify.user().await.unwrap();
+    }
+    let error = Error::from(clockify.user().await.unwrap_err());
+    assert!(matches!(error, Error::Exhausted { .. }), "{error}");
+    let error = tokens::check(&office.app, &name).await.unwrap_err();
+    assert!(matches!(error, Error::Exhausted { .. }), "{error}");
+    let calls = office.sim.calls();
+    assert!(calls.all().iter().all(|call| call.status == Some(200)));
+    assert_eq!(calls.count("clockify.user.get"), 4);
 }
 
 async fn without_a_scope_for_it_the_account_is_not_asked_for(database: Database) {

@@ -21,7 +21,7 @@ use syncline::{
     config::Config,
     outbound::{Options, Outbound},
     simulator::{
-        Now, Options as World, Simulator,
+        Limit, Now, Options as World, Quotas, Simulator,
         faults::{Effect, Rule, When},
         world::{CLIENT_ID, CLIENT_SECRET, Grant, SCOPES},
     },

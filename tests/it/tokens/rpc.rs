@@ -12,6 +12,7 @@ use tonic_types::StatusExt as _;
 each_engine!(
     a_token_lives_its_life_over_the_api,
     errors_have_a_code_and_a_reason,
+    a_request_is_refused_once_with_all_its_faults,
 );
 
 fn error_reason(status: &Status) -> String {
@@ -174,4 +175,96 @@ async fn errors_have_a_code_and_a_reason(database: Database) {
         .rewrap_tokens(Request::new(v1::RewrapTokensRequest { limit: -1 }))
         .await;
     assert_eq!(rewrap.unwrap_err().code(), Code::InvalidArgument);
+}
+
+/// The fields that a refusal names, in their order.
+fn refused<T>(answer: Result<tonic::Response<T>, Status>) -> Vec<String> {
+    let status = answer.err().expect("a refusal");
+    let wrong = status.get_details_bad_request().expect("violations");
+    wrong
+        .field_violations
+        .into_iter()
+        .map(|violation| violation.field)
+        .collect()
+}
+
+async fn a_request_is_refused_once_with_all_its_faults(database: Database) {
+    let office = Office::open(database).await;
+    let service = Service::new(office.app.clone());
+    let grant = v1::OauthGrant {
+        access_expire_time: Some(syncline::api::Timestamp {
+            seconds: i64::MAX,
+            nanos: 0,
+        }),
+        ..v1::OauthGrant::default()
+    };
+    let create = v1::CreateTokenRequest {
+        parent: "x".to_owned(),
+        token_id: "Not An Id".to_owned(),
+        token: Some(v1::Token {
+            request_budget: "often".to_owned(),
+            ..v1::Token::default()
+        }),
+        credential: Some(Credential::OauthGrant(grant.clone())),
+        ..Default::default()
+    };
+    assert_eq!(
+        refused(service.create_token(Request::new(create)).await),
+        [
+            "parent",
+            "token.provider",
+            "token_id",
+            "token.request_budget",
+            "oauth_grant.access_expire_time",
+            "oauth_grant.refresh_token",
+        ]
+    );
+    let update = v1::UpdateTokenRequest {
+        token: Some(v1::Token {
+            name: "x".to_owned(),
+            request_budget: "often".to_owned(),
+            ..v1::Token::default()
+        }),
+        credential: Some(v1::update_token_request::Credential::OauthGrant(grant)),
+        ..Default::default()
+    };
+    assert_eq!(
+        refused(service.update_token(Request::new(update)).await),
+        [
+            "token.name",
+            "token.request_budget",
+            "oauth_grant.access_expire_time",
+            "oauth_grant.refresh_token",
+        ]
+    );
+    let list = v1::ListTokensRequest {
+        parent: "x".to_owned(),
+        page_size: -1,
+        page_token: "x".to_owned(),
+    };
+    assert_eq!(
+        refused(service.list_tokens(Request::new(list)).await),
+        ["parent", "page_size", "page_token"]
+    );
+    let events = v1::ListTokenEventsRequest {
+        parent: "x".to_owned(),
+        page_size: -1,
+        page_token: "x".to_owned(),
+    };
+    assert_eq!(
+        refused(service.list_token_events(Request::new(events)).await),
+        ["parent", "page_size", "page_token"]
+    );
+    let issue = v1::IssueAccessTokenRequest {
+        name: "x".to_owned(),
+        min_validity: Some(pbjson_types::Duration {
+            seconds: -1,
+            nanos: 0,
+        }),
+        ..Default::default()
+    };
+    assert_eq!(
+        refused(service.issue_access_token(Request::new(issue)).await),
+        ["name", "min_validity"]
+    );
 }
