@@ -1,11 +1,15 @@
 //! The queue on a Redis of its own for each test: what every verb does, and that nothing is lost or doubled.
 
+mod board;
 mod claiming;
 mod faults;
 mod finishing;
 mod flows;
 mod holding;
+mod interop;
+mod model;
 mod operating;
+mod outside;
 mod putting;
 
 use crate::kit;
@@ -32,8 +36,7 @@ impl Stage {
     async fn new() -> Self {
         let redis = kit::redis();
         let queue = queue_at(&redis.url()).await;
-        let outside = Client::new(Config::from_url(&redis.url()).unwrap(), None, None, None);
-        outside.init().await.unwrap();
+        let outside = outside_at(&redis.url()).await;
         Self {
             redis,
             queue,
@@ -125,6 +128,12 @@ impl Stage {
         };
         entries.into_iter().map(line).collect()
     }
+}
+
+async fn outside_at(url: &str) -> Client {
+    let outside = Client::new(Config::from_url(url).unwrap(), None, None, None);
+    outside.init().await.unwrap();
+    outside
 }
 
 async fn queue_at(url: &str) -> Queue {
