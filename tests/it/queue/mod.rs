@@ -34,8 +34,13 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
+        Self::with_patience(SOON).await
+    }
+
+    /// With so much time for each command.
+    async fn with_patience(timeout: Duration) -> Self {
         let redis = kit::redis();
-        let queue = queue_at(&redis.url()).await;
+        let queue = patient_queue_at(&redis.url(), timeout).await;
         let outside = outside_at(&redis.url()).await;
         Self {
             redis,
@@ -137,8 +142,12 @@ async fn outside_at(url: &str) -> Client {
 }
 
 async fn queue_at(url: &str) -> Queue {
+    patient_queue_at(url, SOON).await
+}
+
+async fn patient_queue_at(url: &str, timeout: Duration) -> Queue {
     let mut options = ConnectionOptions::new(url);
-    options.timeout = Duration::from_secs(2);
+    options.timeout = timeout;
     Queue::new(&Connection::open(options).await.unwrap(), "sync").unwrap()
 }
 
