@@ -14,6 +14,14 @@ use std::{sync::Arc, time::Duration};
 const RECONNECT_FROM: u32 = 50;
 const RECONNECT_UP_TO: u32 = 2_000;
 const RECONNECT_JITTER: u32 = 50;
+const SCHEMES: [&str; 6] = [
+    "redis",
+    "rediss",
+    "redis-cluster",
+    "rediss-cluster",
+    "redis-sentinel",
+    "rediss-sentinel",
+];
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where Redis is.
@@ -55,9 +63,15 @@ impl Connection {
     /// Begins to connect, and waits for that no longer than one command may take: Redis may come later. Fails only
     /// where the settings are wrong.
     pub async fn open(options: Options) -> Result<Self> {
-        let mut config = Config::from_url(&options.url).map_err(|error| {
-            Error::invalid("REDIS_URL", format!("is not usable: {}", error.details()))
-        })?;
+        let wrong = |why: &str| Error::invalid("redis.url", why);
+        let scheme = options.url.split("://").next().unwrap_or_default();
+        if !SCHEMES.contains(&scheme) {
+            return Err(wrong(&format!(
+                "must begin with one of {}, each with ://",
+                SCHEMES.join(", ")
+            )));
+        }
+        let mut config = Config::from_url(&options.url).map_err(|error| wrong(error.details()))?;
         config.fail_fast = false;
         let prefix = Prefix::new(&options.prefix, config.server.is_clustered())?;
         let place = place(&config.server);
@@ -148,7 +162,7 @@ fn client(config: &Config, timeout: Duration) -> Result<Client> {
             policy
         })
         .build()
-        .map_err(|error| Error::invalid("REDIS_URL", format!("is not usable: {}", error.details())))
+        .map_err(|error| Error::invalid("redis.url", format!("is not usable: {}", error.details())))
 }
 
 /// Never the credentials.

@@ -101,7 +101,7 @@ pub struct Job {
     pub scheduler: Option<String>,
     /// The key of its parent in a flow of others.
     pub parent: Option<String>,
-    /// Whether children of a flow hang on it.
+    /// The deduplication id that it holds until it is finished.
     pub deduplication: Option<String>,
 }
 

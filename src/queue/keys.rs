@@ -97,6 +97,13 @@ impl Keys {
         format!("{}{id}:logs", self.base)
     }
 
+    /// What children of a flow leave at their parent.
+    pub(super) fn children(&self, id: &str) -> Vec<String> {
+        let suffixes = ["dependencies", "processed", "failed", "unsuccessful"];
+        let key = |suffix| format!("{}{id}:{suffix}", self.base);
+        suffixes.map(key).to_vec()
+    }
+
     /// How a worker's blocking connection is called, so that others find it among the server's clients.
     pub(super) fn connection_name(&self) -> &str {
         &self.connection_name

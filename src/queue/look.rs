@@ -2,7 +2,7 @@
 
 use super::{Job, JobState, Queue, job, reply, scripts};
 use crate::base::Result;
-use fred::prelude::HashesInterface as _;
+use fred::prelude::{HashesInterface as _, KeysInterface as _};
 
 /// How many jobs are in each state, all counted in the same moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -99,6 +99,15 @@ impl Queue {
         let [state, fields] = reply::fixed(answer)?;
         let state = JobState::of_key(&job::text(state));
         Ok(Job::read(id.to_owned(), reply::list(fields)?).map(|job| (job, state)))
+    }
+
+    /// Whether a job is the parent of a flow of others, as far as its children left a trace. Only the code that made the
+    /// flow knows what to do with their results.
+    pub async fn is_flow_parent(&self, id: &str) -> Result<bool> {
+        let traces: Result<i64, _> = self.connection.calls().exists(self.keys.children(id)).await;
+        traces
+            .map(|traces| traces > 0)
+            .map_err(|error| self.connection.told(&error))
     }
 
     /// The states of these jobs, in their order; `None` for one that is in no list.

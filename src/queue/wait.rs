@@ -3,8 +3,8 @@
 use super::{Queue, keys::Keys};
 use crate::base::Result;
 use fred::{
-    prelude::{Client, ClientInterface as _, ClientLike as _, SortedSetsInterface as _},
-    types::{Value, config::Options as CallOptions},
+    prelude::{Client, ClientInterface as _, ClientLike as _},
+    types::{ClusterHash, CustomCommand, Value, config::Options as CallOptions},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -41,10 +41,10 @@ impl Waiter {
             fail_fast: true,
             ..CallOptions::default()
         };
-        let popped: Result<Value, _> = client
-            .with_options(&options)
-            .bzpopmin(self.keys.marker(), block.as_secs_f64())
-            .await;
+        // As a command of our own: `fred` answers a wait that passed like a connection that does not answer.
+        let command = CustomCommand::new_static("BZPOPMIN", ClusterHash::FirstKey, false);
+        let words: Vec<Value> = vec![self.keys.marker().into(), block.as_secs_f64().into()];
+        let popped: Result<Value, _> = client.with_options(&options).custom(command, words).await;
         match popped {
             Ok(_) => Ok(()),
             Err(error) => {

@@ -67,10 +67,10 @@ local function start(id)
     ghosts[#ghosts + 1] = id
     return
   end
-  local starts, is_deferred_failure = 1, false
+  local starts, is_deferred_failure = '1', false
   for at = 1, #fields, 2 do
     if fields[at] == 'ats' then
-      starts = (tonumber(fields[at + 1]) or 0) + 1
+      starts = tostring((tonumber(fields[at + 1]) or 0) + 1)
     elseif fields[at] == 'defa' then
       is_deferred_failure = true
     end
@@ -78,11 +78,11 @@ local function start(id)
   if not is_deferred_failure then counted = counted + 1 end
   call('SET', key .. ':lock', token, 'PX', lock_ms)
   local size = #fields
-  fields[size + 1], fields[size + 2], fields[size + 3], fields[size + 4] = 'processedOn', tostring(now), 'ats', tostring(starts)
+  fields[size + 1], fields[size + 2], fields[size + 3], fields[size + 4] = 'processedOn', NOW, 'ats', starts
   if worker ~= '' then
-    call('HSET', key, 'processedOn', now, 'ats', starts, 'pb', worker)
+    call('HSET', key, 'processedOn', NOW, 'ats', starts, 'pb', worker)
   else
-    call('HSET', key, 'processedOn', now, 'ats', starts)
+    call('HSET', key, 'processedOn', NOW, 'ats', starts)
   end
   emit(P, 'active', 'jobId', id, 'prev', 'waiting')
   active[#active + 1] = id

@@ -39,8 +39,6 @@ local function refused(number, key, id, outcome)
     if call('EXISTS', key .. ':unsuccessful') == 1 then return -9 end
   end
   if call('LREM', P .. 'active', -1, id) == 0 then return -3 end
-  -- The same job twice in one call is ended once.
-  holders[number] = false
 end
 
 local function attempts_allowed(options)
@@ -50,7 +48,7 @@ end
 
 local function finish(id, key, outcome, text, traces, keep)
   local job = call('HMGET', key, 'atm', 'parentKey', 'deid')
-  local made = (tonumber(job[1]) or 0) + 1
+  local made = tostring((tonumber(job[1]) or 0) + 1)
   if job[2] then
     if outcome == 'completed' then
       tell_parent_done(key, job[2], text)
@@ -63,7 +61,7 @@ local function finish(id, key, outcome, text, traces, keep)
     emit(P, 'completed', 'jobId', id, 'returnvalue', text, 'prev', 'active')
   else
     emit(P, 'failed', 'jobId', id, 'failedReason', text, 'prev', 'active')
-    if made >= attempts_allowed(call('HGET', key, 'opts')) then
+    if tonumber(made) >= attempts_allowed(call('HGET', key, 'opts')) then
       emit(P, 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
     end
   end
@@ -73,14 +71,14 @@ local function finish(id, key, outcome, text, traces, keep)
     return
   end
   if outcome == 'completed' then
-    call('HSET', key, 'atm', made, 'returnvalue', text, 'finishedOn', now)
+    call('HSET', key, 'atm', made, 'returnvalue', text, 'finishedOn', NOW)
   else
-    call('HSET', key, 'atm', made, 'failedReason', text, 'finishedOn', now)
+    call('HSET', key, 'atm', made, 'failedReason', text, 'finishedOn', NOW)
     if traces ~= '' then call('HSET', key, 'stacktrace', traces) end
     call('HDEL', key, 'defa')
   end
   local add = to_add[outcome]
-  add[#add + 1] = now
+  add[#add + 1] = NOW
   add[#add + 1] = id
   if keep.count or keep.age then
     policies[outcome .. ':' .. tostring(keep.count) .. ':' .. tostring(keep.age)] = { outcome, keep }

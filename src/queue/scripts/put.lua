@@ -37,7 +37,7 @@ end
 
 local function write(key, job)
   call('HSET', key, 'name', job.name, 'data', job.data, 'opts', job.opts, 'timestamp', job.timestamp,
-    'delay', job.delay, 'priority', job.priority)
+    'delay', job.delay_text, 'priority', job.priority_text)
   if job.attempts > 0 then call('HSET', key, 'atm', job.attempts) end
 end
 
@@ -97,14 +97,15 @@ local function put(job)
 end
 
 for at = 1, #ARGV, 8 do
-  local timestamp = tonumber(ARGV[at + 4])
   codes[#codes + 1] = put({
     id = ARGV[at],
     name = ARGV[at + 1],
     data = ARGV[at + 2],
     opts = ARGV[at + 3],
-    timestamp = timestamp > 0 and timestamp or now,
+    timestamp = ARGV[at + 4] == '0' and NOW or ARGV[at + 4],
+    delay_text = ARGV[at + 5],
     delay = tonumber(ARGV[at + 5]),
+    priority_text = ARGV[at + 6],
     priority = tonumber(ARGV[at + 6]),
     attempts = tonumber(ARGV[at + 7]),
   })

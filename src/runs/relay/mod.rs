@@ -32,6 +32,8 @@ const COMPARE_EVERY: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long one command may take: longer, and Redis counts as away.
 const COMMAND: Duration = Duration::from_secs(2);
+/// How long a few commands in a row may take.
+const LONGEST_TALK: Duration = Duration::from_secs(10);
 
 /// What this process knows of Redis; shared by the relay, the worker and who asks.
 pub struct Redis {
@@ -211,16 +213,18 @@ async fn relay(app: App, redis: Arc<Redis>, stop: CancellationToken) {
         let rung = app.work_arrived.notified();
         let outcome = if Instant::now() >= compare_at {
             compare_at = Instant::now() + COMPARE_EVERY;
-            compare(&app, &redis, &mut known).await
+            in_time(compare(&app, &redis, &mut known)).await
         } else if let Standing::Attached(life) = redis.standing() {
-            fill::top_up(&app, &redis, &life, &mut known).await
+            in_time(fill::top_up(&app, &redis, &life, &mut known)).await
         } else {
             Ok(())
         };
         match outcome {
             Ok(()) => {}
-            Err(error) if is_of_redis(&error) => redis.lost(&error),
-            Err(error) => tracing::warn!(%error, "Redis and the table could not be compared"),
+            Err(error) if is_of_database(&error) => {
+                tracing::warn!(%error, "Redis and the table could not be compared");
+            }
+            Err(error) => redis.lost(&error),
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -234,8 +238,21 @@ async fn relay(app: App, redis: Arc<Redis>, stop: CancellationToken) {
     }
 }
 
-fn is_of_redis(error: &Error) -> bool {
-    matches!(error, Error::Unavailable { reason, .. } if reason.starts_with("REDIS_"))
+fn is_of_database(error: &Error) -> bool {
+    matches!(error, Error::Unavailable { reason, .. } if reason.starts_with("DATABASE_"))
+}
+
+/// A conversation with Redis that takes longer than this has failed, whatever hangs in it.
+pub(super) async fn in_time<T>(talk: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_| {
+        Err(Error::unavailable(
+            "REDIS_TIMEOUT",
+            "Redis did not answer in time",
+        ))
+    };
+    tokio::time::timeout(LONGEST_TALK, talk)
+        .await
+        .unwrap_or_else(late)
 }
 
 async fn compare(app: &App, redis: &Redis, known: &mut Known) -> Result<()> {

@@ -12,7 +12,7 @@ use crate::{
     queue::{Claim, Finish, Job, Queue},
     runs::{
         Run, State,
-        relay::{Redis, name_of},
+        relay::{Redis, in_time, name_of},
         retry,
         store::{self, Wanted},
     },
@@ -46,7 +46,7 @@ impl Inner {
             let Some(slots) = self.wait_for_slots().await else {
                 return;
             };
-            let claimed = match queue.claim(&claim, slots.len()).await {
+            let claimed = match in_time(queue.claim(&claim, slots.len())).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     redis.lost(&error);

@@ -5,7 +5,10 @@ use super::{Inner, queue::LOCK};
 use crate::{
     base::Error,
     queue::{Finish, Job, Outcome, Queue},
-    runs::{Run, State, relay::Redis},
+    runs::{
+        Run, State,
+        relay::{Redis, in_time},
+    },
 };
 use chrono::{DateTime, Utc};
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -53,7 +56,7 @@ impl Settler {
                     told.push(done);
                 }
                 for (queue, ends) in by_queue.into_values() {
-                    if let Err(error) = queue.finish(&token, &ends).await {
+                    if let Err(error) = in_time(queue.finish(&token, &ends)).await {
                         quietly(&error);
                     }
                 }
@@ -109,10 +112,12 @@ impl Inner {
             for queue in &queues {
                 let outcome = if is_stalled {
                     // Whoever dies of a run is counted by its row, so no number of times is too many here.
-                    queue.recover_stalled(STALLED_EVERY, u32::MAX).await
+                    in_time(queue.recover_stalled(STALLED_EVERY, u32::MAX))
+                        .await
+                        .map(drop)
                 } else {
                     let ids = self.held_in(queue.name());
-                    queue.extend(&token, LOCK, &ids).await
+                    in_time(queue.extend(&token, LOCK, &ids)).await.map(drop)
                 };
                 if let Err(error) = outcome {
                     quietly(&error);

@@ -128,7 +128,7 @@ impl Inner {
             .rev()
             .find(|id| runs.iter().any(|run| run.name.tenant.as_str() == **id));
         // Where each had a turn, the one who was second begins next time.
-        let last = if runs.len() < held.len() {
+        let last = if runs.len() <= held.len() {
             last
         } else {
             held.first()

@@ -232,6 +232,13 @@ async fn jobs_of_schedulers_and_flows_of_others_are_told_apart() {
     let jobs = stage.claim(5).await;
     assert_eq!(jobs[0].scheduler.as_deref(), Some("x"));
     assert_eq!(jobs[1].parent.as_deref(), Some("bull:other:1"));
+    stage.say("HSET bull:sync:8 name parent").await;
+    stage.say("HSET bull:sync:8:processed bull:other:1 1").await;
+    stage.say("LPUSH bull:sync:wait 8").await;
+    stage.add("own").await;
+    let jobs = stage.claim(5).await;
+    assert!(stage.queue.is_flow_parent(&jobs[0].id).await.unwrap());
+    assert!(!stage.queue.is_flow_parent(&jobs[1].id).await.unwrap());
 }
 
 #[tokio::test]

@@ -206,7 +206,7 @@ async fn the_same_job_twice_in_one_call_is_finished_once() {
         Finish::failed(&claimed, "no", Keep::All),
     ];
     let codes = stage.queue.finish(TOKEN, &ends).await.unwrap();
-    assert_eq!(codes, [FinishCode::Done, FinishCode::LockLost]);
+    assert_eq!(codes, [FinishCode::Done, FinishCode::NotActive]);
     assert_eq!(
         (
             stage.ids("completed").await.len(),

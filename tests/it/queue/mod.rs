@@ -1,11 +1,15 @@
 //! The queue on a Redis of its own for each test: what every verb does, and that nothing is lost or doubled.
 
+mod board;
 mod claiming;
 mod faults;
 mod finishing;
 mod flows;
 mod holding;
+mod interop;
+mod model;
 mod operating;
+mod outside;
 mod putting;
 
 use crate::kit;
@@ -30,10 +34,14 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
+        Self::with_patience(SOON).await
+    }
+
+    /// With so much time for each command.
+    async fn with_patience(timeout: Duration) -> Self {
         let redis = kit::redis();
-        let queue = queue_at(&redis.url()).await;
-        let outside = Client::new(Config::from_url(&redis.url()).unwrap(), None, None, None);
-        outside.init().await.unwrap();
+        let queue = patient_queue_at(&redis.url(), timeout).await;
+        let outside = outside_at(&redis.url()).await;
         Self {
             redis,
             queue,
@@ -127,9 +135,19 @@ impl Stage {
     }
 }
 
+async fn outside_at(url: &str) -> Client {
+    let outside = Client::new(Config::from_url(url).unwrap(), None, None, None);
+    outside.init().await.unwrap();
+    outside
+}
+
 async fn queue_at(url: &str) -> Queue {
+    patient_queue_at(url, SOON).await
+}
+
+async fn patient_queue_at(url: &str, timeout: Duration) -> Queue {
     let mut options = ConnectionOptions::new(url);
-    options.timeout = Duration::from_secs(2);
+    options.timeout = timeout;
     Queue::new(&Connection::open(options).await.unwrap(), "sync").unwrap()
 }
 

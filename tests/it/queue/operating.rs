@@ -169,12 +169,12 @@ async fn a_delayed_job_is_promoted() {
 #[tokio::test]
 async fn a_removed_job_is_gone_wherever_it_was() {
     let stage = Stage::new().await;
-    fail(&stage, &["failed"]).await;
+    fail(&stage, &["failed-1"]).await;
     stage
         .queue
         .put(&[
-            job("active"),
-            job("wait"),
+            job("active-1"),
+            job("wait-1"),
             delayed("delayed-1"),
             Put {
                 priority: 1,
@@ -184,9 +184,16 @@ async fn a_removed_job_is_gone_wherever_it_was() {
         .await
         .unwrap();
     stage.claim_one().await;
-    let ids = ["failed", "active", "wait", "delayed-1", "prio", "nobody"]
-        .map(str::to_owned)
-        .to_vec();
+    let ids = [
+        "failed-1",
+        "active-1",
+        "wait-1",
+        "delayed-1",
+        "prio",
+        "nobody",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     let answers = stage.queue.remove(ids).await.unwrap();
     use Operated::{Done, Locked, Missing};
     assert_eq!(codes(&answers), [Done, Locked, Done, Done, Done, Missing]);
@@ -195,7 +202,7 @@ async fn a_removed_job_is_gone_wherever_it_was() {
         stage
             .events()
             .await
-            .contains(&"removed jobId wait prev wait".to_owned())
+            .contains(&"removed jobId wait-1 prev wait".to_owned())
     );
     assert!(stage.hash("delayed-1").await.is_empty());
 }

@@ -4,6 +4,8 @@ local P = KEYS[1]
 local call = redis.call
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- As text it is written several times faster than as a number.
+local NOW = string.format('%.0f', now)
 
 local function emit(base, event, ...)
   call('XADD', base .. 'events', '*', 'event', event, ...)
