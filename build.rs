@@ -8,6 +8,7 @@ const FILES: &[&str] = &[
     "proto/syncline/v1/run.proto",
     "proto/syncline/v1/schedule.proto",
     "proto/syncline/v1/sync.proto",
+    "proto/syncline/v1/queue.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -5,7 +5,7 @@
 //! * the roles of a server: [`serve`]; its HTTP pages: [`web`]; opening it all as the settings say: [`startup`]
 //! * the rooms, each above those to its right: [`syncs`] → [`schedules`] → [`runs`] → [`tokens`]
 //! * what every room may use, built once: [`app`]; the settings: [`config`]; logs and traces: [`telemetry`]
-//! * the ground floor: [`connectors`], [`simulator`], [`vault`], [`outbound`], [`api`], [`db`], [`base`]
+//! * the ground floor: [`connectors`], [`simulator`], [`vault`], [`queue`], [`outbound`], [`api`], [`db`], [`base`]
 
 pub mod api;
 pub mod app;
@@ -15,6 +15,7 @@ pub mod config;
 pub mod connectors;
 pub mod db;
 pub mod outbound;
+pub mod queue;
 pub mod runs;
 pub mod schedules;
 pub mod serve;

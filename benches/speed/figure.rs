@@ -12,7 +12,7 @@ pub enum Source {
     Recorded,
 }
 
-/// A figure of ours beside a peer's, both in `unit`; fewer is better in all of them.
+/// A figure of ours beside a peer's, both in `unit`.
 #[derive(Debug, Serialize)]
 pub struct Figure {
     bench: String,
@@ -26,7 +26,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Compares.
+    /// Compares two of which the lower is better.
     pub fn new(
         bench: impl Into<String>,
         ours: f64,
@@ -42,6 +42,21 @@ impl Figure {
             unit,
             better: "lower",
             peer_source,
+        }
+    }
+
+    /// Compares two of which the higher is better.
+    pub fn more(
+        bench: impl Into<String>,
+        ours: f64,
+        peer: f64,
+        unit: &'static str,
+        peer_source: Source,
+    ) -> Self {
+        Self {
+            ratio: rounded(ours / peer),
+            better: "higher",
+            ..Self::new(bench, ours, peer, unit, peer_source)
         }
     }
 

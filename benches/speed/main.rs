@@ -5,6 +5,7 @@
 mod figure;
 mod idle;
 mod process;
+mod queue;
 mod stage;
 mod sync;
 
@@ -18,7 +19,8 @@ fn main() -> anyhow::Result<()> {
     match name.as_deref() {
         Some("sync") => sync::bench(),
         Some("idle") => idle::bench(),
+        Some("queue") => queue::bench(),
         Some(other) => bail!("there is no benchmark named {other}"),
-        None => bail!("name a benchmark: sync or idle"),
+        None => bail!("name a benchmark: sync, idle or queue"),
     }
 }

@@ -167,7 +167,7 @@ fn size(pid: u32, file: &str, field: &str) -> Option<u64> {
 }
 
 /// User and system time: the 14th and 15th field, counted behind the name, which may hold anything.
-fn processor_time(pid: u32) -> f64 {
+pub fn processor_time(pid: u32) -> f64 {
     let text = fs::read_to_string(of(pid, "stat")).unwrap_or_default();
     let fields = text.rsplit(')').next().unwrap_or_default();
     let ticks: u64 = fields

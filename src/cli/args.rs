@@ -1,6 +1,6 @@
 //! What can be typed: the global arguments and the list of commands. Each command's own arguments stand in its file.
 
-use super::{Usage, db, demo, serve, simulate, sync, token};
+use super::{Usage, db, demo, queue, serve, simulate, sync, token};
 use crate::{
     base::ResourceId,
     config::{Config, Levels},
@@ -68,6 +68,12 @@ pub enum Command {
         #[command(subcommand)]
         command: token::Command,
     },
+    /// Look at what waits to be run, and steer it
+    Queue {
+        /// Which of them.
+        #[command(subcommand)]
+        command: queue::Command,
+    },
     /// Look after the database
     Db {
         /// Which of them.
@@ -100,7 +106,7 @@ impl Command {
             Self::Sync {
                 command: sync::Command::Once(_),
             } => Some("sync once"),
-            Self::Sync { .. } | Self::Token { .. } => None,
+            Self::Sync { .. } | Self::Token { .. } | Self::Queue { .. } => None,
         }
     }
 

@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod failure;
 mod output;
+mod queue;
 mod serve;
 mod session;
 mod signals;
@@ -135,6 +136,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Simulate(args) => simulate::run(args, context).await,
         Command::Sync { command } => sync::run(command, context).await,
         Command::Token { command } => token::run(command, context).await,
+        Command::Queue { command } => queue::run(command, context).await,
         Command::Db { command } => db::run(command, context).await,
         Command::Doctor => doctor::run(context).await,
     }

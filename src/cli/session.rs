@@ -2,7 +2,10 @@
 
 use super::Context;
 use crate::{
-    api::v1::{sync_service_client::SyncServiceClient, token_service_client::TokenServiceClient},
+    api::v1::{
+        queue_service_client::QueueServiceClient, sync_service_client::SyncServiceClient,
+        token_service_client::TokenServiceClient,
+    },
     app::App,
     base::{Clock, ResourceId, RunName},
     cli::Usage,
@@ -110,6 +113,11 @@ impl Session {
 
     fn wire(&self) -> Wire {
         InterceptedService::new(self.channel.clone(), self.credentials.clone())
+    }
+
+    /// `QueueService`.
+    pub fn queues(&self) -> QueueServiceClient<Channel> {
+        QueueServiceClient::new(self.channel.clone())
     }
 
     /// What is in this process; `None` when a server was named.

@@ -1,8 +1,8 @@
 //! The rules: what each setting may be, and which settings must fit together.
 
 use super::{
-    Clockify, Config, Data, Database, Faults, Google, Grpc, Http, Log, LogFormat, Notice, Origin,
-    Otel, Outbound, Pooler, Runs, Serve, Syncs, Tokens, database, endpoint,
+    Clockify, Config, Data, Database, Faults, Google, Grpc, Http, Log, LogFormat, Origin, Otel,
+    Outbound, Pooler, Queue, Redis, Runs, Serve, Syncs, Tokens, database, endpoint,
     layers::{Value, Values},
     listen,
     read::Reader,
@@ -19,14 +19,9 @@ const KEY_BYTES: usize = 32;
 const CLOCKIFY_DESCRIPTION: usize = 3000;
 
 /// Checks everything; where something is wrong, the default stands in and a fault is added.
-pub(super) fn config(values: &Values, faults: &mut Faults, notices: &mut Vec<Notice>) -> Config {
+pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
     let values = &with_database_parameters(values);
     let read = &mut Reader { values, faults };
-    if read.optional("redis.url", redis_url).is_some() {
-        notices.push(Notice::new(
-            "redis.url: no effect yet: runs are claimed straight from the database",
-        ));
-    }
     let auth = listen::auth(read);
     let guarded = auth.basic.is_some();
     Config {
@@ -44,6 +39,13 @@ pub(super) fn config(values: &Values, faults: &mut Faults, notices: &mut Vec<Not
         },
         auth,
         database: database(read),
+        redis: Redis {
+            url: read.optional("redis.url", redis_url),
+        },
+        queue: Queue {
+            prefix: read.required("queue.prefix", prefix),
+            window: read.number("queue.window", 1..=10_000),
+        },
         google: google(read),
         clockify: clockify(read),
         outbound: outbound(read),
@@ -130,6 +132,13 @@ fn redis_url(text: &str) -> Result<Secret, String> {
     match is_redis && url::Url::parse(text).is_ok() {
         true => Ok(Secret::new(text)),
         false => Err("expected redis://… or rediss://…".to_owned()),
+    }
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    match !text.is_empty() && !text.contains(char::is_whitespace) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a text without spaces".to_owned()),
     }
 }
 
@@ -235,7 +244,10 @@ fn runs(read: &mut Reader<'_>) -> Runs {
         dead_after: read.duration("runs.dead_after", "100ms", "10m"),
         poll: read.duration("runs.poll", "10ms", "1m"),
         concurrency: read.number("runs.concurrency", 1..=1000),
+        tenant_concurrency: read.number("runs.tenant_concurrency", 0..=1_000_000),
+        account_concurrency: read.number("runs.account_concurrency", 0..=1_000_000),
         grace: read.duration("runs.grace", "0s", "1h"),
+        cancel_grace: read.duration("runs.cancel_grace", "0s", "1h"),
         max_attempts: read.number("runs.max_attempts", 1..=100),
         retention: read.duration("runs.retention", "1h", "3650d"),
     };

@@ -52,6 +52,10 @@ pub struct Config {
     pub auth: Auth,
     /// The database.
     pub database: Database,
+    /// The Redis that hands out runs.
+    pub redis: Redis,
+    /// How runs are handed out through it.
+    pub queue: Queue,
     /// Google's endpoints, client and budgets.
     pub google: Google,
     /// Clockify's endpoint and budget.
@@ -160,6 +164,22 @@ pub struct Database {
     pub connect_timeout: Duration,
 }
 
+/// The Redis that hands out runs.
+#[derive(Clone, Debug)]
+pub struct Redis {
+    /// `redis://…` or `rediss://…`. `None`: runs are claimed from the database.
+    pub url: Option<Secret>,
+}
+
+/// How runs are handed out through Redis.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// What all keys begin with.
+    pub prefix: String,
+    /// Runs of one tenant, kind and priority that are in Redis at a time.
+    pub window: u32,
+}
+
 /// Google. URLs have no slash at their end.
 #[derive(Clone, Debug)]
 pub struct Google {
@@ -234,8 +254,14 @@ pub struct Runs {
     pub poll: Duration,
     /// Runs at the same time in this process.
     pub concurrency: usize,
+    /// Runs of one tenant at the same time; 0 is no limit.
+    pub tenant_concurrency: u32,
+    /// Runs of one lane at the same time; 0 is no limit.
+    pub account_concurrency: u32,
     /// How long work may go on after SIGTERM.
     pub grace: Duration,
+    /// How long a run that must stop may take to do so by itself.
+    pub cancel_grace: Duration,
     /// Attempts of one run.
     pub max_attempts: u32,
     /// How long finished runs are kept.
@@ -313,14 +339,14 @@ impl Config {
         let variables = Variables::of(sources, faults);
         names::judge(&variables, sources.one_off, faults, &mut notices);
         let values = layers::gather(sources, &variables, faults);
-        let config = check::config(&values, faults, &mut notices);
+        let config = check::config(&values, faults);
         (config, notices, variables)
     }
 
     /// The built-in defaults with the data directory `dir`: what tests and the demo start from.
     pub fn with_defaults(dir: impl Into<PathBuf>) -> Self {
         let mut faults = Faults::default();
-        let mut config = check::config(&layers::defaults(), &mut faults, &mut Vec::new());
+        let mut config = check::config(&layers::defaults(), &mut faults);
         config.data.dir = dir.into();
         config
     }

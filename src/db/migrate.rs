@@ -35,6 +35,12 @@ const SOURCES: &[Source] = &[
         postgres: include_str!("../../migrations/0002_engine.postgres.sql"),
     },
     Source {
+        version: 3,
+        description: "queue",
+        portable: include_str!("../../migrations/0003_queue.sql"),
+        postgres: include_str!("../../migrations/0003_queue.postgres.sql"),
+    },
+    Source {
         version: 4,
         description: "schedules",
         portable: include_str!("../../migrations/0004_schedules.sql"),

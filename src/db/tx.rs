@@ -70,11 +70,12 @@ pub(crate) fn postgres_begin(schema: &str, scope: &Scope, access: Access) -> Str
         Scope::Tenant(tenant) => ("app", tenant.as_str()),
         Scope::System(_) => ("system", ""),
     };
-    // A process that stands still must not hold the others' rows for ever, nor wait for such a one.
+    // A process that stands still must not hold the others' rows for ever, nor wait for such a one. Statements here are
+    // short, but those that read a list look long to the planner: compiling them would take a thousand times as long.
     format!(
         "{begin}; SELECT set_config('role', '{schema}_{role}', true), \
          set_config('syncline.tenant', '{tenant}', true), set_config('search_path', '{schema}', true), \
-         set_config('lock_timeout', '10s', true), set_config('idle_in_transaction_session_timeout', '15s', true)"
+         set_config('lock_timeout', '10s', true), set_config('idle_in_transaction_session_timeout', '15s', true), set_config('jit', 'off', true)"
     )
 }
 

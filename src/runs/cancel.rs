@@ -11,11 +11,24 @@ use chrono::{DateTime, Utc};
 /// Cancels a run that no worker has, or asks its worker to stop it, in the caller's transaction; `false` when there is
 /// nothing to stop.
 pub async fn request(tx: &mut Tx, name: &RunName, now: DateTime<Utc>) -> Result<bool> {
-    const UNTAKEN: [State; 3] = [State::Queued, State::Retrying, State::Waiting];
     Ok(
         store::transition(tx, name, &UNTAKEN, State::Cancelled, now).await?
             || store::request_cancel(tx, name, now).await?,
     )
+}
+
+const UNTAKEN: [State; 3] = [State::Queued, State::Retrying, State::Waiting];
+
+/// Cancels a run that no worker has, and says why in its log; `false` when it is not one of those.
+pub async fn withdraw(app: &App, name: &RunName, why: &str) -> Result<bool> {
+    let now = app.db.now();
+    let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
+    let withdrawn = store::transition(&mut tx, name, &UNTAKEN, State::Cancelled, now).await?;
+    if withdrawn {
+        store::log(&mut tx, name, "warn", why, now).await?;
+        tx.commit().await?;
+    }
+    Ok(withdrawn)
 }
 
 /// Cancels a run that no worker has at once; asks the worker of a running one to stop. A finished run is refused.

@@ -16,6 +16,7 @@ pub(super) async fn tidy(
     beat: u64,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    store::fail_overdue(tx, now).await?;
     store::forget_requests(tx, now - REQUEST_IDS_KEPT).await?;
     if beat.is_multiple_of(BEATS_BETWEEN_PURGES) {
         store::forget_runs(tx, now - retention).await?;

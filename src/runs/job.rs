@@ -1,6 +1,10 @@
 //! What a worker executes: a job of some kind, which says itself whether a failure is worth another attempt.
 
-use crate::{base::Error, runs::Handle};
+use crate::{
+    app::App,
+    base::{Error, Result},
+    runs::{Handle, accept::Request},
+};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -9,6 +13,15 @@ use serde_json::Value;
 pub trait Job: Send + Sync {
     /// The kind of runs it executes.
     fn kind(&self) -> &'static str;
+
+    /// Reads a job that others put into the queue of this kind: what they ask for, with what is wrong as the error. By
+    /// default nobody outside may ask.
+    async fn asked(&self, _app: &App, _payload: &Value) -> Result<Request> {
+        Err(Error::invalid(
+            "queue",
+            format!("expected no jobs from outside in the queue {}", self.kind()),
+        ))
+    }
 
     /// Executes one attempt. Looks at [`Handle::stopping`] between steps that must not be torn.
     async fn run(&self, handle: &Handle) -> Ended;

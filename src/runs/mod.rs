@@ -9,7 +9,11 @@ pub mod handle;
 mod housekeeping;
 pub mod job;
 mod measure;
+pub mod operate;
 mod outcome;
+mod priority;
+pub mod queue_rpc;
+pub mod relay;
 pub mod retry;
 pub mod rpc;
 pub mod store;
@@ -18,6 +22,7 @@ pub mod worker;
 
 pub use handle::Handle;
 pub use job::{Ended, Failure, Job};
+pub use priority::Priority;
 pub use worker::{Pulse, Worker};
 
 use crate::base::{RunName, SyncName, words};
@@ -81,6 +86,10 @@ pub struct Run {
     pub cause: String,
     /// Where it is.
     pub state: State,
+    /// Which of a tenant's runs go first.
+    pub priority: Priority,
+    /// Runs of one lane share a limit of runs at the same time; empty is no lane.
+    pub lane: String,
     /// The job's arguments.
     pub arguments: Value,
     /// Which attempt is the current or last one, from 1.
@@ -93,6 +102,8 @@ pub struct Run {
     pub fence: i64,
     /// When a worker may take it.
     pub due_at: DateTime<Utc>,
+    /// A run that has not ended by then has failed. Moves on by the time that the run is [`State::Waiting`].
+    pub deadline_at: Option<DateTime<Utc>>,
     /// Why it waits, for a person.
     pub wait_reason: String,
     /// Somebody asked for it to stop.

@@ -1,69 +1,90 @@
 //! What becomes of a run when an attempt of it has ended.
 
-use crate::runs::{Ended, Run, State, backoff, store::Release};
+use crate::runs::{
+    Ended, Failure, Run, State, backoff,
+    store::{Ending, Release},
+};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// When a run that met trouble of our own database looks again. Short, because nobody else need be spared.
 const OWN_TROUBLE: TimeDelta = TimeDelta::seconds(5);
 
-/// What is to be written. `cancelled`: somebody asked for the run to stop; that counts where there was more to do. What
-/// was done so far is kept, however the attempt ended.
-pub(super) fn of<'a>(
-    run: &Run,
-    ended: &'a Ended,
-    cancelled: bool,
-    now: DateTime<Utc>,
-) -> Release<'a> {
-    let (result, failure) = match ended {
-        Ended::Succeeded(result) => (Some(result), None),
-        Ended::Partial(result, failure) => (Some(result), Some(failure)),
-        Ended::Retry(failure, _, result) | Ended::Fail(failure, result) => {
-            (result.as_ref(), Some(failure))
-        }
-        Ended::Wait(_, _, result) | Ended::Stopped(result) => (result.as_ref(), None),
-    };
-    let last = |state| Release {
+/// What is to be written. What was done so far is kept, however the attempt ended.
+pub(super) fn of(run: &Run, ended: Ended, now: DateTime<Utc>) -> Ending {
+    // Where everything was done or nothing more can be, it is too late to cancel.
+    let cancellable = matches!(
+        ended,
+        Ended::Stopped(_) | Ended::Wait(..) | Ended::Retry(..)
+    );
+    Ending {
+        name: run.name.clone(),
+        fence: run.fence,
+        release: release(run, ended, now),
+        cancellable,
+    }
+}
+
+/// The run after its end was written, in the state in which it was.
+pub(super) fn applied(run: &Run, release: Release, state: State) -> Run {
+    Run {
+        state,
+        due_at: release.due_at,
+        failure: release.failure.filter(|_| state != State::Cancelled),
+        result: release.result.or_else(|| run.result.clone()),
+        ..run.clone()
+    }
+}
+
+fn release(run: &Run, ended: Ended, now: DateTime<Utc>) -> Release {
+    let last = |state, result, failure| Release {
         state,
         due_at: now,
-        wait_reason: "",
+        deadline_at: run.deadline_at,
+        wait_reason: String::new(),
         result,
         failure,
     };
+    let overdue = run.deadline_at.is_some_and(|at| at <= now);
+    let late = || Failure::new("DEADLINE_EXCEEDED", "it had not ended by its deadline");
     match ended {
-        Ended::Succeeded(_) => last(State::Succeeded),
-        Ended::Partial(..) => last(State::Partial),
-        Ended::Fail(..) => last(State::Failed),
-        _ if cancelled => Release {
-            failure: None,
-            ..last(State::Cancelled)
-        },
+        Ended::Succeeded(result) => last(State::Succeeded, Some(result), None),
+        Ended::Partial(result, failure) => last(State::Partial, Some(result), Some(failure)),
+        Ended::Fail(failure, result) => last(State::Failed, result, Some(failure)),
+        Ended::Stopped(result) if overdue => last(State::Failed, result, Some(late())),
         // The process ends, not the run: it goes back as it was, for whoever comes next.
-        Ended::Stopped(_) => Release {
-            wait_reason: "handed back",
-            ..last(State::Queued)
+        Ended::Stopped(result) => Release {
+            wait_reason: "handed back".to_owned(),
+            ..last(State::Queued, result, None)
         },
-        Ended::Wait(until, why, _) => Release {
-            due_at: *until,
+        // A deadline is for work, and this is none.
+        Ended::Wait(until, why, result) => Release {
+            due_at: until,
+            deadline_at: run
+                .deadline_at
+                .map(|at| at + (until - now).max(TimeDelta::zero())),
             wait_reason: why,
-            ..last(State::Waiting)
+            ..last(State::Waiting, result, None)
         },
         // Our database is in trouble, not the run: that costs no attempt.
-        Ended::Retry(failure, ..) if failure.reason.starts_with("DATABASE_") => Release {
+        Ended::Retry(failure, _, result) if failure.reason.starts_with("DATABASE_") => Release {
             due_at: now + OWN_TROUBLE,
-            wait_reason: &failure.message,
-            failure: None,
-            ..last(State::Waiting)
+            wait_reason: failure.message,
+            ..last(State::Waiting, result, None)
         },
-        Ended::Retry(failure, not_before, _) => {
+        Ended::Retry(failure, not_before, result) => {
             let failed_attempts = run.attempt - run.crashes;
-            if failed_attempts >= run.max_attempts {
-                return last(State::Failed);
-            }
             let due = now + backoff::after(failed_attempts);
-            Release {
-                due_at: not_before.map_or(due, |at| at.max(due)),
-                wait_reason: &failure.message,
-                ..last(State::Retrying)
+            let due = not_before.map_or(due, |at| at.max(due));
+            if failed_attempts >= run.max_attempts {
+                last(State::Failed, result, Some(failure))
+            } else if run.deadline_at.is_some_and(|at| at <= due) {
+                last(State::Failed, result, Some(failure))
+            } else {
+                Release {
+                    due_at: due,
+                    wait_reason: failure.message.clone(),
+                    ..last(State::Retrying, result, Some(failure))
+                }
             }
         }
     }
@@ -74,10 +95,12 @@ mod tests {
     use super::*;
     use crate::{
         base::{ResourceId, RunName, SyncName},
-        runs::Failure,
+        runs::Priority,
     };
     use serde_json::{Value, json};
     use uuid::Uuid;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
     fn run(attempt: i64, crashes: i64) -> Run {
         let tenant = ResourceId::default_tenant();
@@ -87,32 +110,34 @@ mod tests {
             sync: SyncName::new(tenant.clone(), tenant),
             cause: String::new(),
             state: State::Running,
+            priority: Priority::Normal,
+            lane: String::new(),
             arguments: Value::Null,
             attempt,
             max_attempts: 3,
             crashes,
             fence: 1,
-            due_at: DateTime::UNIX_EPOCH,
+            due_at: NOW,
+            deadline_at: None,
             wait_reason: String::new(),
             cancel_requested: false,
             progress: None,
             result: None,
             failure: None,
             traceparent: None,
-            created_at: DateTime::UNIX_EPOCH,
+            created_at: NOW,
             started_at: None,
             finished_at: None,
-            updated_at: DateTime::UNIX_EPOCH,
+            updated_at: NOW,
         }
     }
 
     fn unfinished(result: &Value) -> [Ended; 4] {
         let failure = || Failure::new("X", "x");
-        let soon = DateTime::UNIX_EPOCH;
         [
             Ended::Retry(failure(), None, None),
             Ended::Fail(failure(), None),
-            Ended::Wait(soon, String::new(), None),
+            Ended::Wait(NOW, String::new(), None),
             Ended::Stopped(None),
         ]
         .map(|ended| ended.with_result(result.clone()))
@@ -121,32 +146,28 @@ mod tests {
     #[test]
     fn what_was_done_is_kept_however_the_attempt_ended() {
         let done = json!({"created": 7});
-        for ended in unfinished(&done) {
-            for (attempt, cancelled) in [(1, false), (3, false), (1, true), (3, true)] {
-                let run = run(attempt, 0);
-                let release = of(&run, &ended, cancelled, DateTime::UNIX_EPOCH);
-                assert_eq!(
-                    release.result,
-                    Some(&done),
-                    "{ended:?} {attempt} {cancelled}"
-                );
+        for attempt in [1, 3] {
+            for ended in unfinished(&done) {
+                let text = format!("{ended:?} {attempt}");
+                let ending = of(&run(attempt, 0), ended, NOW);
+                assert_eq!(ending.release.result.as_ref(), Some(&done), "{text}");
             }
         }
     }
 
     #[test]
-    fn a_cancelled_run_with_more_to_do_is_cancelled_and_a_failed_one_has_failed() {
-        let states = unfinished(&Value::Null)
-            .map(|ended| of(&run(1, 0), &ended, true, DateTime::UNIX_EPOCH).state);
-        let cancelled = State::Cancelled;
-        assert_eq!(states, [cancelled, State::Failed, cancelled, cancelled]);
+    fn only_a_run_with_more_to_do_can_be_cancelled() {
+        let cancellable =
+            unfinished(&Value::Null).map(|ended| of(&run(1, 0), ended, NOW).cancellable);
+        assert_eq!(cancellable, [true, false, true, true]);
+        assert!(!of(&run(1, 0), Ended::Succeeded(Value::Null), NOW).cancellable);
     }
 
     #[test]
     fn deaths_of_workers_use_up_no_attempt() {
-        let failed = Ended::Retry(Failure::new("X", "x"), None, None);
         let state = |attempt, crashes| {
-            of(&run(attempt, crashes), &failed, false, DateTime::UNIX_EPOCH).state
+            let failed = Ended::Retry(Failure::new("X", "x"), None, None);
+            of(&run(attempt, crashes), failed, NOW).release.state
         };
         assert_eq!(state(3, 0), State::Failed);
         assert_eq!(state(3, 1), State::Retrying);
@@ -155,20 +176,31 @@ mod tests {
     #[test]
     fn trouble_of_our_own_database_costs_no_attempt() {
         let full = Failure::new("DATABASE_FULL", "the database's disk is full");
-        let release = |attempt| {
-            let ended = Ended::Retry(full.clone(), None, None);
-            let run = run(attempt, 0);
-            let release = of(&run, &ended, false, DateTime::UNIX_EPOCH);
-            (
-                release.state,
-                release.due_at,
-                release.wait_reason.to_owned(),
-            )
-        };
         for attempt in [1, 3] {
-            let (state, due_at, why) = release(attempt);
-            assert_eq!((state, why), (State::Waiting, full.message.clone()));
-            assert_eq!(due_at, DateTime::UNIX_EPOCH + OWN_TROUBLE);
+            let ended = Ended::Retry(full.clone(), None, None);
+            let release = of(&run(attempt, 0), ended, NOW).release;
+            assert_eq!(
+                (release.state, &release.wait_reason),
+                (State::Waiting, &full.message)
+            );
+            assert_eq!(release.due_at, NOW + OWN_TROUBLE);
         }
+    }
+
+    #[test]
+    fn waiting_moves_a_deadline_and_another_attempt_after_it_is_not_made() {
+        let late = Run {
+            deadline_at: Some(NOW + TimeDelta::seconds(1)),
+            ..run(1, 0)
+        };
+        let until = NOW + TimeDelta::minutes(1);
+        let waits = of(&late, Ended::Wait(until, String::new(), None), NOW).release;
+        assert_eq!(waits.deadline_at, Some(until + TimeDelta::seconds(1)));
+        let failed = Ended::Retry(Failure::new("X", "x"), Some(until), None);
+        let failed = of(&late, failed, NOW).release;
+        assert_eq!(
+            (failed.state, failed.failure.unwrap().reason),
+            (State::Failed, "X".to_owned())
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     api::v1,
-    runs::{LogLine, Run, State},
+    runs::{LogLine, Priority, Run, State},
 };
 
 impl From<State> for v1::RunState {
@@ -16,6 +16,26 @@ impl From<State> for v1::RunState {
             State::Partial => Self::Partial,
             State::Failed => Self::Failed,
             State::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+impl From<Priority> for v1::RunPriority {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::Low => Self::Low,
+            Priority::Normal => Self::Normal,
+            Priority::High => Self::High,
+        }
+    }
+}
+
+impl From<v1::RunPriority> for Priority {
+    fn from(priority: v1::RunPriority) -> Self {
+        match priority {
+            v1::RunPriority::Low => Self::Low,
+            v1::RunPriority::Normal | v1::RunPriority::Unspecified => Self::Normal,
+            v1::RunPriority::High => Self::High,
         }
     }
 }
@@ -50,6 +70,8 @@ impl From<Run> for v1::Run {
                 message: failure.message,
             }),
             cancel_requested: run.cancel_requested,
+            priority: v1::RunPriority::from(run.priority).into(),
+            deadline_time: run.deadline_at.map(Into::into),
         }
     }
 }

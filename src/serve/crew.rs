@@ -6,7 +6,7 @@ use crate::{
     base::{Clock, Error, Result},
     config::{Config, Role},
     db::Target,
-    runs::Worker,
+    runs::{Worker, relay::Relay},
     schedules::{Ticker, identity, ticker},
     serve::{
         health::{Board, Watcher},
@@ -54,6 +54,7 @@ impl Start {
 pub(super) struct Crew {
     pub(super) app: App,
     worker: Option<Worker>,
+    relay: Option<Relay>,
     ticker: Option<Ticker>,
     /// Cancelled when nothing is to fire any more.
     ticking: CancellationToken,
@@ -109,12 +110,15 @@ impl Crew {
             true => Some(Ticker::start(app.clone(), &ticker::CHORES, ticking.clone()).await?),
             false => None,
         };
+        // Whoever accepts or executes runs hands them to Redis.
+        let relay = Relay::start(&app).await?;
         let worker = match roles.has(Role::Worker) {
             true => Some(Worker::start(app.clone(), services::jobs(), None).await?),
             false => None,
         };
         let crew = Self {
             worker,
+            relay,
             ticker,
             ticking,
             others: TaskTracker::new(),
@@ -144,6 +148,9 @@ impl Crew {
         }
         if let Some(worker) = self.worker.take() {
             worker.shut_down(self.app.config.runs.grace).await;
+        }
+        if let Some(relay) = self.relay.take() {
+            relay.stop().await;
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     app::App,
     base::{Error, Result},
     db::migrate,
-    runs,
+    runs::{self, relay::Redis},
     schedules::{identity, ticker},
     serve::services,
     web::health::{Finding, Report},
@@ -32,6 +32,8 @@ const READINESS: &str = "readiness";
 const CLOCK: &str = "clock";
 /// Why the schedules of a database rest that was copied or restored.
 const COPY: &str = "INSTANCE_UNCONFIRMED";
+/// Whether Redis, where one is set, hands out runs as it should; without it they come from the database.
+const QUEUE: &str = "queue";
 /// More than this is not a difference that the work should live with silently.
 const LARGEST_SKEW: TimeDelta = TimeDelta::seconds(1);
 
@@ -87,13 +89,12 @@ impl Board {
         self.report.send_modify(|report| report.findings = findings);
         let report = self.report.borrow().clone();
         set_ready(&reporter, report.is_ready()).await;
-        let clock = report.findings.iter().find(|finding| finding.what == CLOCK);
-        set(
-            &reporter,
-            CLOCK,
-            clock.is_some_and(|clock| clock.wrong.is_none()),
-        )
-        .await;
+        for what in [CLOCK, QUEUE] {
+            let found = report.findings.iter().find(|finding| finding.what == what);
+            if let Some(finding) = found {
+                set(&reporter, what, finding.wrong.is_none()).await;
+            }
+        }
     }
 }
 
@@ -142,6 +143,11 @@ impl Watcher {
         }
         if self.ticker.is_some() {
             findings.push(Finding::needed("scheduler", reason(&scheduler)));
+        }
+        // Without Redis runs come from the database: slower, and as safe.
+        if let Some(redis) = Redis::of(&self.app) {
+            let wrong = (!redis.is_well()).then_some("QUEUE_DEGRADED");
+            findings.push(Finding::noted(QUEUE, wrong));
         }
         findings.push(Finding::noted(CLOCK, clock));
         findings.push(Finding::noted("instance", copy));

@@ -3,12 +3,15 @@
 use crate::{
     api::{
         DESCRIPTORS,
-        v1::{sync_service_server::SyncServiceServer, token_service_server::TokenServiceServer},
+        v1::{
+            queue_service_server::QueueServiceServer, sync_service_server::SyncServiceServer,
+            token_service_server::TokenServiceServer,
+        },
     },
     app::App,
     base::{Error, Result},
     config::Config,
-    runs::Job,
+    runs::{Job, queue_rpc::Queues},
     syncs::{job::SyncJob, rpc::Syncs},
     tokens::Service as Tokens,
 };
@@ -22,9 +25,10 @@ pub fn jobs() -> Vec<Arc<dyn Job>> {
 }
 
 /// The full names of our own services.
-pub const NAMES: [&str; 2] = [
+pub const NAMES: [&str; 3] = [
     <TokenServiceServer<Tokens> as NamedService>::NAME,
     <SyncServiceServer<Syncs> as NamedService>::NAME,
+    <QueueServiceServer<Queues> as NamedService>::NAME,
 ];
 
 /// Our own services.
@@ -32,8 +36,10 @@ pub fn routes(app: &App) -> Result<Routes> {
     let largest = app.config.grpc.max_message_bytes;
     let tokens = TokenServiceServer::new(Tokens::new(app.clone()));
     let syncs = SyncServiceServer::new(Syncs::new(app.clone()));
+    let queues = QueueServiceServer::new(Queues::new(app.clone()));
     Ok(Routes::new(tokens.max_decoding_message_size(largest))
-        .add_service(syncs.max_decoding_message_size(largest)))
+        .add_service(syncs.max_decoding_message_size(largest))
+        .add_service(queues.max_decoding_message_size(largest)))
 }
 
 /// Adds that the server describes itself, in both versions of the protocol, where the settings allow it.

@@ -1,15 +1,18 @@
 //! The job that executes a run of a sync.
 
 use crate::{
+    app::App,
     base::Result,
-    runs::{Ended, Failure, Handle, Job},
+    runs::{Ended, Failure, Handle, Job, accept::Request},
     syncs::{
+        asked,
         engine::{Options, Pass},
         preview, store,
         summary::Summary,
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The kind of these runs.
 pub const KIND: &str = "sync";
@@ -33,6 +36,10 @@ pub struct Arguments {
 impl Job for SyncJob {
     fn kind(&self) -> &'static str {
         KIND
+    }
+
+    async fn asked(&self, app: &App, payload: &Value) -> Result<Request> {
+        asked::read(app, payload).await
     }
 
     async fn run(&self, handle: &Handle) -> Ended {

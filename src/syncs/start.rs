@@ -4,34 +4,47 @@ use crate::{
     app::App,
     base::{Error, Result, SyncName},
     db::Scope,
-    runs::{Run, accept},
+    runs::{Priority, Run, accept},
     syncs::{
         job::{Arguments, KIND},
         store,
     },
     telemetry,
 };
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+/// On which terms a run starts. The usual ones are at once, of normal priority, without a deadline.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Chosen by the client, so that asking twice starts one run.
+    pub request_id: Option<Uuid>,
+    /// Which of the tenant's runs go first.
+    pub priority: Priority,
+    /// Not before this moment.
+    pub due_at: Option<DateTime<Utc>>,
+    /// Failed when it has not ended by then.
+    pub deadline_at: Option<DateTime<Utc>>,
+    /// After so many failed attempts it is failed; `None` as the settings say.
+    pub max_attempts: Option<u32>,
+}
+
 /// Accepts a run. `NotFound` when there is no such sync. The same `request_id` answers with the same run.
-pub async fn start(
-    app: &App,
-    sync: SyncName,
-    arguments: Arguments,
-    request_id: Option<Uuid>,
-) -> Result<Run> {
+pub async fn start(app: &App, sync: SyncName, arguments: Arguments, terms: Terms) -> Result<Run> {
     let mut tx = app.db.read(Scope::Tenant(sync.tenant.clone())).await?;
-    if store::syncs::get(&mut tx, &sync).await?.is_none() {
-        return Err(sync.not_found());
-    }
+    let found = store::syncs::get(&mut tx, &sync).await?;
     drop(tx);
+    let found = found.ok_or_else(|| sync.not_found())?;
+    let arguments = serde_json::to_value(arguments).map_err(Error::internal)?;
     let request = accept::Request {
-        kind: KIND,
-        sync,
-        cause: "manual",
-        arguments: serde_json::to_value(arguments).map_err(Error::internal)?,
-        request_id,
+        request_id: terms.request_id,
         traceparent: telemetry::current_traceparent(),
+        priority: terms.priority,
+        lane: found.destination.id.to_string(),
+        due_at: terms.due_at,
+        deadline_at: terms.deadline_at,
+        max_attempts: terms.max_attempts,
+        ..accept::Request::new(KIND, sync, "manual", arguments)
     };
     accept::accept(app, request).await
 }

@@ -50,7 +50,11 @@ pub async fn run(
         ..Arguments::default()
     };
     let (name, request_id) = check(name.as_deref().unwrap_or(USUAL), request_id.as_deref())?;
-    let run = start::start(&app, name, arguments, request_id).await?;
+    let terms = start::Terms {
+        request_id,
+        ..start::Terms::default()
+    };
+    let run = start::start(&app, name, arguments, terms).await?;
     let document = json!({
         "status": "success",
         "message": "the run was accepted",

@@ -15,7 +15,7 @@ pub(crate) use database::each_engine;
 pub use disk::SmallDisk;
 pub use postgres::Postgres;
 pub use process::{Builder, Process};
-pub use redis::redis;
+pub use redis::{Redis, redis};
 pub use server::is_unprivileged;
 pub use terminal::screen;
 pub use wait::eventually;

@@ -24,27 +24,34 @@ pub struct Redis {
 
 /// Starts a server for one test. That takes a few milliseconds, so tests may kill or flush their own.
 pub fn redis() -> Redis {
-    let program = find("redis-server", [PathBuf::from("/usr/bin")]).expect(INSTALL);
     // Somebody else may take the port between our look and the server's.
     for _ in 0..5 {
         let folder = super::temp_dir();
         let port = free_port();
-        let number = port.to_string();
-        let arguments = [&program, Path::new(&number), folder.path()];
-        let watchdog = Watchdog::start(None, START, KILL, &arguments);
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while Instant::now() < deadline {
-            if ping(port) {
-                return Redis {
-                    port,
-                    watchdog: Some(watchdog),
-                    _folder: folder,
-                };
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        if let Some(watchdog) = start(port, folder.path()) {
+            return Redis {
+                port,
+                watchdog: Some(watchdog),
+                _folder: folder,
+            };
         }
     }
     panic!("redis-server does not come up on any of five free ports");
+}
+
+fn start(port: u16, folder: &Path) -> Option<Watchdog> {
+    let program = find("redis-server", [PathBuf::from("/usr/bin")]).expect(INSTALL);
+    let number = port.to_string();
+    let arguments = [&program, Path::new(&number), folder];
+    let watchdog = Watchdog::start(None, START, KILL, &arguments);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        if ping(port) {
+            return Some(watchdog);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
 }
 
 impl Redis {
@@ -61,6 +68,14 @@ impl Redis {
     /// Ends it at once, as a crash would. Returns when it is gone.
     pub fn kill(&mut self) {
         self.watchdog = None;
+    }
+
+    /// Starts one that was killed again, at the same address and with nothing in it.
+    pub fn restart(&mut self) {
+        let folder = super::temp_dir();
+        let watchdog = start(self.port, folder.path());
+        self.watchdog = Some(watchdog.expect("the port is still free"));
+        self._folder = folder;
     }
 }
 

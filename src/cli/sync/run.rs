@@ -33,6 +33,7 @@ pub async fn run(args: Args, session: &Session, output: Output) -> anyhow::Resul
         dry_run: args.dry_run,
         days: args.days.unwrap_or_default(),
         full: args.full,
+        ..RunSyncRequest::default()
     };
     let run = session.syncs().run_sync(request).await?.into_inner();
     if args.detach {

@@ -39,7 +39,6 @@ fn variables_of_the_originals_get_a_word_when_it_matters() {
     assert_eq!(texts(&[("PORT", "1"), ("PATH", "z")], true).len(), 1);
     for (name, expected) in [
         ("SYNC_SCHEDULE", "no schedules yet"),
-        ("REDIS_URL", "redis.url: no effect yet"),
         ("RESEND_API_KEY", "no mails yet"),
         ("DISCORD_BOT_TOKEN", "not carried over"),
         ("CORS_ORIGINS", "other sites may not call"),

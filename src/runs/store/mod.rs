@@ -1,34 +1,44 @@
 //! The SQL of runs; of their log lines, workers and request ids in the files beside.
 
+mod adoptions;
 mod bulk;
+mod claim;
 mod depths;
 mod logs;
+mod queues;
+mod release;
 mod requests;
+mod window;
 mod workers;
 
+pub use adoptions::{Identity, adopt, adopted};
 pub use bulk::{NewRun, Open, insert_all, open_of};
+pub use claim::{Patience, Stop, Wanted, claim, claim_these, hold_tenants, tenants_with_runs};
 pub use depths::depths;
 pub use logs::{log, logs};
+pub use queues::{clean, counts, forget, list_kind, promote};
+pub use release::{Ending, Release, release};
 pub use requests::{forget_requests, remember_request};
+pub use window::{Pause, get_these, mark_put, pauses, set_pause, window};
 pub use workers::{
-    beat, cancel_requests, claim, give_back, hand_back, owned, remove_worker, take_from_dead,
+    beat, cancel_requests, give_back, hand_back, owned, remove_worker, take_from_dead,
 };
 
 use crate::{
     base::{Error, ResourceId, Result, RunName, SyncName, TenantId},
     db::{Tx, execute, fetch_all, fetch_one, fetch_optional},
-    runs::{Failure, Progress, Run, State},
+    runs::{Failure, Priority, Progress, Run, State},
 };
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 /// All columns of a run, in the order of [`Row`].
 macro_rules! columns {
     () => {
-        "tenant_id, run_id, kind, subject, cause, state, arguments, attempt, max_attempts, crashes, fence, due_at, \
-         wait_reason, cancel_requested_at, progress, result, error_reason, error_message, traceparent, created_at, \
+        "tenant_id, run_id, kind, subject, cause, state, priority, lane, arguments, attempt, max_attempts, crashes, fence, \
+         due_at, deadline_at, wait_reason, cancel_requested_at, progress, result, error_reason, error_message, traceparent, created_at, \
          started_at, finished_at, updated_at"
     };
 }
@@ -43,12 +53,15 @@ struct Row {
     subject: String,
     cause: String,
     state: String,
+    priority: i64,
+    lane: String,
     arguments: Json<Value>,
     attempt: i64,
     max_attempts: i64,
     crashes: i64,
     fence: i64,
     due_at: DateTime<Utc>,
+    deadline_at: Option<DateTime<Utc>>,
     wait_reason: String,
     cancel_requested_at: Option<DateTime<Utc>>,
     progress: Option<Json<Progress>>,
@@ -77,12 +90,15 @@ impl TryFrom<Row> for Run {
             sync: SyncName::new(tenant, ResourceId::parse("subject", &row.subject)?),
             cause: row.cause,
             state: State::try_from(row.state)?,
+            priority: Priority::from_rank(row.priority),
+            lane: row.lane,
             arguments: row.arguments.0,
             attempt: row.attempt,
             max_attempts: row.max_attempts,
             crashes: row.crashes,
             fence: row.fence,
             due_at: row.due_at,
+            deadline_at: row.deadline_at,
             wait_reason: row.wait_reason,
             cancel_requested: row.cancel_requested_at.is_some(),
             progress: row.progress.map(|json| json.0),
@@ -97,15 +113,24 @@ impl TryFrom<Row> for Run {
     }
 }
 
+/// Names of runs as a list that a statement can read.
+fn names(names: &[(String, Uuid)]) -> String {
+    let names: Vec<_> = names
+        .iter()
+        .map(|(tenant, run)| json!({"tenant": tenant, "run": run.simple().to_string()}))
+        .collect();
+    json!(names).to_string()
+}
+
 fn runs(rows: Vec<Row>) -> Result<Vec<Run>> {
     rows.into_iter().map(Run::try_from).collect()
 }
 
 /// Stores a new run.
 pub async fn insert(tx: &mut Tx, run: &Run) -> Result<()> {
-    const SQL: &str = "INSERT INTO runs (tenant_id, run_id, kind, subject, cause, state, priority, arguments, attempt, \
-         max_attempts, crashes, fence, due_at, wait_reason, traceparent, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, 0, 0, $10, '', $11, $12, $12)";
+    const SQL: &str = "INSERT INTO runs (tenant_id, run_id, kind, subject, cause, state, priority, lane, \
+         arguments, attempt, max_attempts, crashes, fence, due_at, deadline_at, wait_reason, traceparent, created_at, \
+         updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, 0, $12, $13, '', $14, $15, $15)";
     execute!(
         tx,
         SQL,
@@ -115,10 +140,13 @@ pub async fn insert(tx: &mut Tx, run: &Run) -> Result<()> {
         run.sync.id.as_str(),
         run.cause.as_str(),
         run.state.as_str(),
+        run.priority.rank(),
+        run.lane.as_str(),
         Json(&run.arguments),
         run.attempt,
         run.max_attempts,
         run.due_at,
+        run.deadline_at,
         run.traceparent.as_deref(),
         run.created_at
     )?;
@@ -177,50 +205,6 @@ pub async fn any_open(tx: &mut Tx, sync: &SyncName) -> Result<bool> {
     Ok(open > 0)
 }
 
-/// What a worker writes when it lets go of a run.
-pub struct Release<'a> {
-    /// The state it goes to.
-    pub state: State,
-    /// When it may be taken again.
-    pub due_at: DateTime<Utc>,
-    /// Why it waits.
-    pub wait_reason: &'a str,
-    /// What came of it; `None` keeps what is there.
-    pub result: Option<&'a Value>,
-    /// Why it failed.
-    pub failure: Option<&'a Failure>,
-}
-
-/// Lets go of a run, unless somebody else owns it by now: then `false`, and nothing is written.
-pub async fn release(
-    tx: &mut Tx,
-    name: &RunName,
-    fence: i64,
-    release: &Release<'_>,
-    now: DateTime<Utc>,
-) -> Result<bool> {
-    const SQL: &str = "UPDATE runs SET state = $1, due_at = $2, wait_reason = $3, result = COALESCE($4, result), \
-         error_reason = $5, error_message = $6, worker_id = NULL, updated_at = $7, \
-         finished_at = CASE WHEN $8 THEN $7 ELSE NULL END \
-         WHERE tenant_id = $9 AND run_id = $10 AND fence = $11 AND state = 'running'";
-    let changed = execute!(
-        tx,
-        SQL,
-        release.state.as_str(),
-        release.due_at,
-        release.wait_reason,
-        release.result.map(Json),
-        release.failure.map(|failure| failure.reason.as_str()),
-        release.failure.map(|failure| failure.message.as_str()),
-        now,
-        release.state.is_final(),
-        name.tenant.as_str(),
-        name.id,
-        fence
-    )?;
-    Ok(changed == 1)
-}
-
 /// Writes how far a run is; `false` when somebody else owns it by now.
 pub async fn progress(
     tx: &mut Tx,
@@ -258,7 +242,7 @@ pub async fn transition(
     to: State,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    const SQL: &str = "UPDATE runs SET state = $1, due_at = $2, updated_at = $2, wait_reason = '', \
+    const SQL: &str = "UPDATE runs SET state = $1, due_at = $2, updated_at = $2, wait_reason = '', put_epoch = '', \
          cancel_requested_at = NULL, finished_at = CASE WHEN $3 THEN $2 ELSE NULL END, fence = fence + 1, \
          attempt = CASE WHEN $3 THEN attempt ELSE 0 END, crashes = CASE WHEN $3 THEN crashes ELSE 0 END, \
          cause = CASE WHEN $3 THEN cause ELSE 'retry' END, \
@@ -287,4 +271,13 @@ pub async fn request_cancel(tx: &mut Tx, name: &RunName, now: DateTime<Utc>) -> 
     const SQL: &str = "UPDATE runs SET cancel_requested_at = COALESCE(cancel_requested_at, $1), updated_at = $1 \
          WHERE tenant_id = $2 AND run_id = $3 AND state = 'running'";
     Ok(execute!(tx, SQL, now, name.tenant.as_str(), name.id)? == 1)
+}
+
+/// Fails the runs that nobody has and whose deadline has passed; gives how many. One that waits has no deadline until it
+/// goes on, because the wait moved it.
+pub async fn fail_overdue(tx: &mut Tx, now: DateTime<Utc>) -> Result<u64> {
+    const SQL: &str = "UPDATE runs SET state = 'failed', fence = fence + 1, finished_at = $1, updated_at = $1, \
+         wait_reason = '', error_reason = 'DEADLINE_EXCEEDED', error_message = 'it had not ended by its deadline' \
+         WHERE deadline_at <= $1 AND state IN ('queued', 'retrying')";
+    execute!(tx, SQL, now)
 }

@@ -1,86 +1,13 @@
-//! The SQL of workers: who lives, who takes which run, and what becomes of the runs of the dead.
+//! The SQL of workers: who lives, and what becomes of the runs of the dead.
 
 use super::{Row, columns, runs};
 use crate::{
-    base::{Error, Result},
-    db::{self, Engine, Inner, Tx, execute, fetch_all},
+    base::Result,
+    db::{Engine, Tx, execute, fetch_all},
     runs::Run,
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
-
-/// Takes up to `limit` runs that are due, of the kinds in `kinds` (a JSON list), for a worker. Runs of a sync that is
-/// running wait for it. With `only`, takes that run or nothing. `Conflict` when somebody else took another run of one of
-/// these syncs in the same instant: the transaction is lost, and another look no longer finds that run.
-pub async fn claim(
-    tx: &mut Tx,
-    worker: Uuid,
-    kinds: &str,
-    only: Option<Uuid>,
-    limit: i64,
-    now: DateTime<Utc>,
-) -> Result<Vec<Run>> {
-    // Differs by necessity: PostgreSQL has many claimers at once, which must pass over each other's rows; SQLite has one
-    // writer, and no such clause.
-    macro_rules! claim {
-        ($lock:literal) => {
-            concat!(
-                "UPDATE runs SET state = 'running', fence = fence + 1, worker_id = $1, wait_reason = '', ",
-                "attempt = attempt + CASE state WHEN 'waiting' THEN 0 ELSE 1 END, ",
-                "started_at = COALESCE(started_at, $2), updated_at = $2 ",
-                "WHERE (tenant_id, run_id) IN (SELECT r.tenant_id, r.run_id FROM runs r ",
-                "WHERE r.state IN ('queued', 'retrying', 'waiting') AND r.due_at <= $2 ",
-                "AND ($3 OR r.run_id = $4) AND r.kind IN (SELECT k.value ",
-                $lock,
-                " FROM json_each($5) AS k) AND NOT EXISTS (SELECT 1 FROM runs o WHERE o.tenant_id = r.tenant_id ",
-                "AND o.kind = r.kind AND o.subject = r.subject AND (o.state = 'running' OR ($3 AND o.run_id < r.run_id AND o.due_at <= $2 ",
-                "AND o.state IN ('queued', 'retrying', 'waiting')))) ORDER BY r.priority DESC, r.due_at LIMIT $6 ",
-            )
-        };
-    }
-    const POSTGRES: &str = concat!(
-        claim!("#>> '{}'"),
-        "FOR UPDATE OF r SKIP LOCKED) RETURNING ",
-        columns!()
-    );
-    const SQLITE: &str = concat!(claim!(""), ") RETURNING ", columns!());
-    let sql = match tx.engine() {
-        Engine::Postgres => POSTGRES,
-        Engine::Sqlite => SQLITE,
-    };
-    let only_this = only.unwrap_or(Uuid::nil());
-    // Not by the macro: that somebody was quicker has to be told apart before it becomes an error of ours.
-    let claimed = match &mut tx.0 {
-        Inner::Postgres(tx, persistent) => {
-            sqlx::query_as::<_, Row>(sql)
-                .persistent(*persistent)
-                .bind(worker)
-                .bind(now)
-                .bind(only.is_none())
-                .bind(only_this)
-                .bind(kinds)
-                .bind(limit)
-                .fetch_all(&mut **tx)
-                .await
-        }
-        Inner::Sqlite(tx) => {
-            sqlx::query_as::<_, Row>(sql)
-                .bind(worker)
-                .bind(now)
-                .bind(only.is_none())
-                .bind(only_this)
-                .bind(kinds)
-                .bind(limit)
-                .fetch_all(&mut **tx)
-                .await
-        }
-    };
-    runs(claimed.map_err(|cause| {
-        db::on_constraint(cause, &["runs_one_at_a_time"], || Error::Conflict {
-            what: "a run that was to be claimed".to_owned(),
-        })
-    })?)
-}
 
 /// Which of a worker's runs were asked to stop.
 pub async fn cancel_requests(tx: &mut Tx, worker: Uuid) -> Result<Vec<Uuid>> {

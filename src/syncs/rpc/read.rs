@@ -1,14 +1,17 @@
 //! Reading the plain fields of requests.
 
 use crate::{
-    api::Timestamp,
+    api::{Timestamp, v1},
     base::{Error, Result, Violation, name::shown},
+    runs::Priority,
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// Longest window that may be asked for, in days.
 const MOST_DAYS: i32 = 1825;
+/// Most attempts that may be asked for.
+const MOST_ATTEMPTS: u32 = 100;
 
 /// Keeps the value, or the violations for one error with all of them; other errors end the call.
 pub fn collect<T>(read: Result<T>, wrong: &mut Vec<Violation>) -> Result<Option<T>> {
@@ -50,6 +53,29 @@ pub fn read_request_id(text: &str) -> Result<Option<Uuid>> {
             format!("expected a UUID, got {}", shown(text)),
         )
     })
+}
+
+pub fn read_priority(priority: i32) -> Result<Priority> {
+    v1::RunPriority::try_from(priority)
+        .map(Into::into)
+        .map_err(|_| {
+            Error::invalid(
+                "priority",
+                format!("expected LOW, NORMAL or HIGH, got {priority}"),
+            )
+        })
+}
+
+/// `None` is what the settings say.
+pub fn read_max_attempts(attempts: i32) -> Result<Option<u32>> {
+    match u32::try_from(attempts) {
+        Ok(0) => Ok(None),
+        Ok(read) if read <= MOST_ATTEMPTS => Ok(Some(read)),
+        _ => Err(Error::invalid(
+            "max_attempts",
+            format!("expected 0 to {MOST_ATTEMPTS}, got {attempts}"),
+        )),
+    }
 }
 
 pub fn read_time(field: &str, time: Option<Timestamp>) -> Result<Option<DateTime<Utc>>> {

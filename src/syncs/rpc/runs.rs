@@ -2,11 +2,13 @@
 
 use super::{
     Syncs, page_key,
-    read::{collect, in_filter, read_days, read_request_id},
+    read::{
+        collect, in_filter, read_days, read_max_attempts, read_priority, read_request_id, read_time,
+    },
 };
 use crate::{
     api::{filter, page::Page, v1},
-    base::{Error, Result, RunName, SyncName, Violation, name::parse_parent},
+    base::{Error, Result, RunName, SyncName, Violation, error::all_valid, name::parse_parent},
     db::Scope,
     runs,
     syncs::{job::Arguments, start},
@@ -18,15 +20,30 @@ impl Syncs {
         let name = collect(SyncName::parse("name", &request.name), &mut wrong)?;
         let request_id = collect(read_request_id(&request.request_id), &mut wrong)?;
         let days = collect(read_days(request.days), &mut wrong)?;
+        let due_at = collect(read_time("due_time", request.due_time), &mut wrong)?;
+        let deadline_at = collect(
+            read_time("deadline_time", request.deadline_time),
+            &mut wrong,
+        )?;
+        let max_attempts = collect(read_max_attempts(request.max_attempts), &mut wrong)?;
+        let priority = collect(read_priority(request.priority), &mut wrong)?;
         let (Some(name), Some(request_id), Some(days)) = (name, request_id, days) else {
             return Err(Error::Invalid(wrong));
         };
+        all_valid(wrong)?;
         let arguments = Arguments {
             dry_run: request.dry_run,
             days,
             full: request.full,
         };
-        let accepted = start::start(&self.0, name, arguments, request_id);
+        let terms = start::Terms {
+            request_id,
+            priority: priority.unwrap_or_default(),
+            due_at: due_at.flatten(),
+            deadline_at: deadline_at.flatten(),
+            max_attempts: max_attempts.flatten(),
+        };
+        let accepted = start::start(&self.0, name, arguments, terms);
         Ok(accepted.await?.into())
     }
 

@@ -21,14 +21,29 @@ use syncline::{
 };
 use uuid::Uuid;
 
-const KINDS: &str = r#"["sync"]"#;
 const SYSTEM: Scope = Scope::System("a test claims runs");
 
 /// What a claim of one run comes to; the transaction is left open.
 async fn claim(db: &Db, run: &Run) -> Result<(syncline::db::Tx, usize), Error> {
     let mut tx = db.write(SYSTEM).await?;
-    let only = Some(run.name.id);
-    let claimed = store::claim(&mut tx, Uuid::now_v7(), KINDS, only, 1, db.now()).await?;
+    let wanted = store::Wanted {
+        worker: Uuid::now_v7(),
+        kinds: &[KIND],
+        limit: 1,
+        lane_limit: 0,
+        tenant_limit: 0,
+    };
+    let name = (run.name.tenant.to_string(), run.name.id);
+    let held = store::hold_tenants(
+        &mut tx,
+        std::slice::from_ref(&name.0),
+        store::Patience::PassOver,
+    )
+    .await?;
+    if held.is_empty() {
+        return Ok((tx, 0));
+    }
+    let claimed = store::claim_these(&mut tx, &wanted, &[name], db.now()).await?;
     Ok((tx, claimed.len()))
 }
 
@@ -49,7 +64,6 @@ async fn of_two_runs_of_one_sync_claimed_in_the_same_instant_one_waits(database:
                     tx.commit().await.unwrap();
                     claimed
                 }
-                Err(Error::Conflict { .. }) => 0,
                 Err(other) => panic!("{other}"),
             }
         }

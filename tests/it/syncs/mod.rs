@@ -239,14 +239,8 @@ async fn replica(database: &Database, config: &Config) -> App {
 }
 
 async fn start(app: &App, sync: &SyncName, arguments: Arguments) -> Run {
-    let request = accept::Request {
-        kind: KIND,
-        sync: sync.clone(),
-        cause: "manual",
-        arguments: serde_json::to_value(arguments).unwrap(),
-        request_id: None,
-        traceparent: None,
-    };
+    let arguments = serde_json::to_value(arguments).unwrap();
+    let request = accept::Request::new(KIND, sync.clone(), "manual", arguments);
     accept::accept(app, request).await.unwrap()
 }
 

@@ -1,0 +1,236 @@
+//! Puts runs into Redis, and finds out what became of those that are there.
+
+use super::{QUEUES, Redis, job};
+use crate::{
+    app::App,
+    base::{Result, RunName},
+    db::Scope,
+    queue::{JobState, Put, PutCode},
+    runs::{Priority, Run, cancel, store},
+};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Tenants that one statement walks over, and whose windows one statement reads.
+const STRIDE: i64 = 128;
+
+/// What this process knows to be in Redis.
+#[derive(Default)]
+pub(super) struct Known {
+    life: String,
+    jobs: HashMap<Uuid, Seen>,
+}
+
+/// What was seen of a job.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// In how many comparisons in a row a worker had it, although the table says that nobody has the run.
+    active: u32,
+    /// In how many comparisons in a row it had ended, although the table says that the run has not.
+    ended: u32,
+}
+
+/// A run that belongs into Redis, and its place there.
+struct Place {
+    run: Run,
+    put_in: String,
+    turn: usize,
+}
+
+impl Known {
+    fn begin(&mut self, life: &str) {
+        if self.life != life {
+            self.life = life.to_owned();
+            self.jobs.clear();
+        }
+    }
+}
+
+/// Puts what is new.
+pub(super) async fn top_up(app: &App, redis: &Redis, life: &str, known: &mut Known) -> Result<()> {
+    known.begin(life);
+    let mut after = String::new();
+    loop {
+        let (places, next) = window(app, &after).await?;
+        let new = places
+            .iter()
+            .filter(|place| !known.jobs.contains_key(&place.run.name.id));
+        put(redis, new.collect(), known).await?;
+        match next {
+            Some(next) => after = next,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Compares all windows with what is in Redis: puts what is missing or in another place, cancels what somebody removed
+/// there, and finds what its worker left behind.
+pub(super) async fn compare(app: &App, redis: &Redis, life: &str, known: &mut Known) -> Result<()> {
+    known.begin(life);
+    let mut before = std::mem::take(&mut known.jobs);
+    let (mut after, mut left_behind) = (String::new(), Vec::new());
+    loop {
+        let (places, next) = window(app, &after).await?;
+        for kind in QUEUES {
+            let places = places
+                .iter()
+                .filter(|place| place.run.kind == kind)
+                .collect();
+            compare_queue(
+                app,
+                redis,
+                kind,
+                places,
+                &mut before,
+                known,
+                &mut left_behind,
+            )
+            .await?;
+        }
+        match next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    if !left_behind.is_empty() {
+        app.work_arrived.notify_waiters();
+    }
+    redis.leave_behind(left_behind);
+    Ok(())
+}
+
+async fn compare_queue(
+    app: &App,
+    redis: &Redis,
+    kind: &str,
+    places: Vec<&Place>,
+    before: &mut HashMap<Uuid, Seen>,
+    known: &mut Known,
+    left_behind: &mut Vec<(String, Uuid)>,
+) -> Result<()> {
+    let Some(queue) = redis.queue(kind).filter(|_| !places.is_empty()) else {
+        return Ok(());
+    };
+    let ids: Vec<_> = places
+        .iter()
+        .map(|place| place.run.name.id.to_string())
+        .collect();
+    let states = queue.states(&ids).await?;
+    // Only where Redis has not lost everything meanwhile does "not there" mean "removed".
+    let same_life =
+        super::attach::look(app, redis).await? == super::Standing::Attached(known.life.clone());
+    let (mut wanted, mut marks) = (Vec::new(), Vec::new());
+    for (place, state) in places.into_iter().zip(states) {
+        let name = &place.run.name;
+        let mut seen = before.remove(&name.id).unwrap_or_default();
+        let was_put = place.put_in == known.life;
+        match state {
+            None if was_put && same_life => {
+                removed(app, name).await?;
+                continue;
+            }
+            Some(JobState::Active) => {
+                seen.active += 1;
+                if seen.active > 1 {
+                    left_behind.push(key(name));
+                }
+            }
+            // The row may just have been read before the run ended.
+            Some(JobState::Completed | JobState::Failed) if seen.ended == 0 => seen.ended = 1,
+            _ => {
+                seen = Seen::default();
+                wanted.push(place);
+            }
+        }
+        if state.is_some() && !was_put {
+            marks.push(key(name));
+        }
+        known.jobs.insert(name.id, seen);
+    }
+    put(redis, wanted, known).await?;
+    if !marks.is_empty() && same_life {
+        let scope = Scope::System("remember which runs are in Redis");
+        let mut tx = app.db.write(scope).await?;
+        store::mark_put(&mut tx, &marks, &known.life).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+async fn put(redis: &Redis, places: Vec<&Place>, known: &mut Known) -> Result<()> {
+    for kind in QUEUES {
+        let of_kind: Vec<_> = places
+            .iter()
+            .filter(|place| place.run.kind == kind)
+            .collect();
+        let Some(queue) = redis.queue(kind).filter(|_| !of_kind.is_empty()) else {
+            continue;
+        };
+        let puts: Vec<Put> = of_kind
+            .iter()
+            .map(|place| job::of(&place.run, place.turn))
+            .collect();
+        let codes = queue.put(&puts).await?;
+        for (place, code) in of_kind.iter().zip(codes) {
+            known.jobs.entry(place.run.name.id).or_default();
+            if code == PutCode::Restarted {
+                tracing::debug!(run.name = %place.run.name, "the run is handed out again");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Somebody removed the job: that was meant to keep it from being run.
+async fn removed(app: &App, name: &RunName) -> Result<()> {
+    match cancel::withdraw(app, name, "removed from the queue by an operator").await {
+        Ok(true) => tracing::info!(run.name = %name, "cancelled: its job was removed from Redis"),
+        Ok(false) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// The windows of the next tenants after `after`, and after whom to go on.
+async fn window(app: &App, after: &str) -> Result<(Vec<Place>, Option<String>)> {
+    let scope = Scope::System("look for runs of all tenants");
+    let mut tx = app.db.read(scope).await?;
+    let now = app.db.now();
+    let stops = store::tenants_with_runs(&mut tx, &QUEUES, after, STRIDE, now).await?;
+    let is_end = i64::try_from(stops.len()).is_ok_and(|seen| seen < STRIDE);
+    let next = stops
+        .last()
+        .map(|stop| stop.tenant.clone())
+        .filter(|_| !is_end);
+    let due: Vec<_> = stops
+        .into_iter()
+        .filter(|stop| stop.is_due)
+        .map(|stop| stop.tenant)
+        .collect();
+    if due.is_empty() {
+        return Ok((Vec::new(), next));
+    }
+    let most = i64::from(app.config.queue.window);
+    let rows = store::window(&mut tx, &QUEUES, &due, most, now).await?;
+    Ok((places(rows), next))
+}
+
+/// Counts the turns of each tenant, kind and urgency. Rows come in the order in which they go.
+fn places(rows: Vec<(Run, String)>) -> Vec<Place> {
+    let mut turns: HashMap<(String, String, Priority), usize> = HashMap::new();
+    let place = |(run, put_in): (Run, String)| {
+        let line = (run.name.tenant.to_string(), run.kind.clone(), run.priority);
+        let turn = turns.entry(line).or_default();
+        *turn += 1;
+        Place {
+            turn: *turn - 1,
+            run,
+            put_in,
+        }
+    };
+    rows.into_iter().map(place).collect()
+}
+
+fn key(name: &RunName) -> (String, Uuid) {
+    (name.tenant.to_string(), name.id)
+}

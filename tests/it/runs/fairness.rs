@@ -1,0 +1,119 @@
+//! One tenant's backlog is nobody else's.
+
+use super::{Desk, PATIENCE, Seen, done, schema, worker};
+use crate::kit::{self, Database};
+use std::{sync::Arc, time::Duration};
+use syncline::db::Engine;
+
+kit::each_engine!(
+    another_tenants_run_starts_within_a_second_beside_a_huge_backlog,
+    tenants_with_backlogs_take_turns,
+);
+
+/// What one run takes.
+const WORK: Duration = Duration::from_millis(10);
+
+/// Runs that wait, written past the program: accepting a million would take long.
+async fn backlog(desk: &Desk, tenant: &str, runs: usize) {
+    let schema = schema(desk.database.engine());
+    let columns = "tenant_id, run_id, kind, subject, cause, state, priority, arguments, attempt, max_attempts, crashes, \
+        fence, due_at, wait_reason, created_at, updated_at";
+    let (id, numbers) = match desk.database.engine() {
+        Engine::Postgres => (
+            "gen_random_uuid()",
+            format!("generate_series(1, {runs}) AS n(i)"),
+        ),
+        Engine::Sqlite => ("randomblob(16)", "n".to_owned()),
+    };
+    let prefix = match desk.database.engine() {
+        Engine::Postgres => String::new(),
+        Engine::Sqlite => format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {runs}) "
+        ),
+    };
+    let at = "'2026-01-01T00:00:00+00:00'";
+    let sql = format!(
+        "{prefix} SELECT '{tenant}', {id}, 'sync', 's' || i, 'test', 'queued', 0, '{{}}', 0, 3, 0, 0, {at}, '', {at}, {at} FROM {numbers}"
+    );
+    let sql = match desk.database.engine() {
+        Engine::Postgres => {
+            let cast = sql
+                .replace("'{}'", "CAST('{}' AS JSONB)")
+                .replace(at, &format!("CAST({at} AS TIMESTAMPTZ)"));
+            format!("INSERT INTO {schema}runs ({columns}) {cast}")
+        }
+        Engine::Sqlite => format!("INSERT INTO runs ({columns}) {sql}"),
+    };
+    desk.database.execute(&sql).await;
+}
+
+async fn another_tenants_run_starts_within_a_second_beside_a_huge_backlog(database: Database) {
+    let desk = Desk::open(database).await;
+    desk.tenant("large").await;
+    backlog(&desk, "large", kit::rounds(50_000, 1_000_000)).await;
+    let seen = Arc::new(Seen::default());
+    let worker = worker(&desk.app, &seen, |_, _| async {
+        tokio::time::sleep(WORK).await;
+        done()
+    })
+    .await;
+    kit::eventually(PATIENCE, || async {
+        let begun = seen.order().len();
+        if begun > 100 {
+            Ok(())
+        } else {
+            Err(format!("{begun} begun"))
+        }
+    })
+    .await;
+    let mut slowest = chrono::TimeDelta::zero();
+    for round in 0..kit::rounds(10, 50) {
+        let run = desk.accept(&format!("small-{round}"), |_| {}).await;
+        let run = desk.ended(&run).await;
+        slowest = slowest.max(run.started_at.unwrap() - run.created_at);
+    }
+    println!(
+        "slowest start beside the backlog: {} ms",
+        slowest.num_milliseconds()
+    );
+    assert!(slowest < chrono::TimeDelta::seconds(1), "{slowest}");
+    worker.shut_down(PATIENCE).await;
+}
+
+async fn tenants_with_backlogs_take_turns(database: Database) {
+    let desk = Desk::with(database, |config| config.runs.concurrency = 3).await;
+    let tenants: Vec<_> = (0..7).map(|number| format!("t{number}")).collect();
+    for (number, tenant) in tenants.iter().enumerate() {
+        desk.tenant(tenant).await;
+        backlog(&desk, tenant, 60 + 200 * number).await;
+    }
+    let seen = Arc::new(Seen::default());
+    let of_tenants = seen.clone();
+    let counts: Arc<std::sync::Mutex<std::collections::BTreeMap<String, usize>>> = Arc::default();
+    let counted = counts.clone();
+    let worker = worker(&desk.app, &of_tenants, move |run, _| {
+        let counted = counted.clone();
+        async move {
+            *counted
+                .lock()
+                .unwrap()
+                .entry(run.name.tenant.to_string())
+                .or_default() += 1;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            done()
+        }
+    })
+    .await;
+    let all = kit::eventually(PATIENCE, || async {
+        let all = counts.lock().unwrap().clone();
+        if all.values().sum::<usize>() >= 210 {
+            Ok(all)
+        } else {
+            Err(format!("{all:?}"))
+        }
+    })
+    .await;
+    worker.shut_down(PATIENCE).await;
+    let (least, most) = (all.values().min().unwrap(), all.values().max().unwrap());
+    assert!(all.len() == 7 && most - least <= 4, "{all:?}");
+}
