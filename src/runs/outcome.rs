@@ -75,9 +75,8 @@ fn release(run: &Run, ended: Ended, now: DateTime<Utc>) -> Release {
             let failed_attempts = run.attempt - run.crashes;
             let due = now + backoff::after(failed_attempts);
             let due = not_before.map_or(due, |at| at.max(due));
-            if failed_attempts >= run.max_attempts {
-                last(State::Failed, result, Some(failure))
-            } else if run.deadline_at.is_some_and(|at| at <= due) {
+            let comes_too_late = run.deadline_at.is_some_and(|at| at <= due);
+            if failed_attempts >= run.max_attempts || comes_too_late {
                 last(State::Failed, result, Some(failure))
             } else {
                 Release {

@@ -137,7 +137,7 @@ impl Scene {
 
 async fn kills(engine: Engine, with_redis: bool) {
     let scene = Scene::open(engine, with_redis).await;
-    let mut workers = vec![scene.worker(SHORT).await, scene.worker(SHORT).await];
+    let mut workers = [scene.worker(SHORT).await, scene.worker(SHORT).await];
     let mut dice = StdRng::seed_from_u64(11);
     let mut runs = Vec::new();
     for _ in 0..kit::rounds(3, 30) {
