@@ -2,11 +2,12 @@
 
 -- When something is to run. Its key is what is run: the kind of job and its subject. next_nominal is the first time that
 -- has no outcome yet; next_at is when it is due, with jitter, and is absent where nobody needs to look: nothing more
--- comes, or it is paused.
+-- comes, or it is paused. Its runs count for the limit of `lane`, as those of runs do.
 CREATE TABLE schedules (
     tenant_id    TEXT        NOT NULL REFERENCES tenants (tenant_id),
     kind         TEXT        NOT NULL,
     subject      TEXT        NOT NULL,
+    lane         TEXT        NOT NULL,
     arguments    JSONB       NOT NULL,
     spec         JSONB       NOT NULL,
     version      BIGINT      NOT NULL,

@@ -50,7 +50,7 @@ pub async fn backfill(
                 format!("expected a range with at most {MOST} times that have no run, got more"),
             ));
         }
-        let run = book.accept(key, "backfill", arguments(at));
+        let run = book.accept(&schedule, "backfill", arguments(at));
         runs.push((at, run.clone()));
         Ok(run)
     };

@@ -156,19 +156,26 @@ impl Book {
 
     /// Accepts a run of a schedule.
     pub fn run(&mut self, schedule: &mut Schedule) -> RunName {
-        let run = self.accept(&schedule.key, "schedule", schedule.arguments.clone());
+        let run = self.accept(schedule, "schedule", schedule.arguments.clone());
         schedule.watched_run = schedule.spec.pause_on_failure.then_some(run.id);
         run
     }
 
-    /// Accepts a run.
-    pub fn accept(&mut self, key: &Key, cause: &'static str, arguments: Value) -> RunName {
+    /// Accepts a run of a schedule, told something of its own.
+    pub fn accept(
+        &mut self,
+        schedule: &Schedule,
+        cause: &'static str,
+        arguments: Value,
+    ) -> RunName {
+        let key = &schedule.key;
         let name = RunName::new(key.tenant.clone(), Uuid::now_v7());
         self.runs.push(NewRun {
             name: name.clone(),
             kind: key.kind.clone(),
             subject: key.subject.clone(),
             cause,
+            lane: schedule.lane.clone(),
             arguments,
             max_attempts: self.max_attempts,
         });

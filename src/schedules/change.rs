@@ -23,17 +23,21 @@ pub async fn put(
     app: &App,
     tx: &mut Tx,
     key: Key,
+    lane: &str,
     arguments: Value,
     spec: Spec,
 ) -> Result<Schedule> {
     let now = app.db.now();
     let mut schedule = match store::lock(tx, &key).await? {
-        Some(known) if known.spec == spec && known.arguments == arguments => return Ok(known),
+        Some(known) if known.spec == spec && known.arguments == arguments && known.lane == lane => {
+            return Ok(known);
+        }
         Some(mut known) => {
             settle(app, tx, &mut known).await?;
             // What was not understood is gone.
             known.pause = known.pause.filter(|pause| pause.by != PausedBy::Fault);
             Schedule {
+                lane: lane.to_owned(),
                 arguments,
                 spec,
                 version: known.version + 1,
@@ -43,6 +47,7 @@ pub async fn put(
         }
         None => Schedule {
             key,
+            lane: lane.to_owned(),
             arguments,
             spec,
             version: 1,

@@ -42,6 +42,8 @@ impl fmt::Display for Key {
 pub struct Schedule {
     /// What it runs.
     pub key: Key,
+    /// Whose limit of runs at the same time its runs count for; empty: nobody's.
+    pub lane: String,
     /// What its runs are told.
     pub arguments: Value,
     /// When, and what if.

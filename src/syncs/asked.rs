@@ -7,7 +7,7 @@ use crate::{
     runs::accept::Request,
     syncs::{
         job::{Arguments, KIND},
-        store,
+        schedule, store,
     },
 };
 use serde_json::Value;
@@ -59,7 +59,7 @@ pub(super) async fn read(app: &App, payload: &Value) -> Result<Request> {
     let arguments = serde_json::to_value(arguments).map_err(Error::internal)?;
     Ok(Request {
         request_id,
-        lane: sync.destination.id.to_string(),
+        lane: schedule::lane(&sync).to_owned(),
         ..Request::new(KIND, name, "queue", arguments)
     })
 }

@@ -65,7 +65,7 @@ pub async fn create(app: &App, create: Create) -> Result<Sync> {
     if !store::syncs::insert(&mut tx, &sync).await? {
         return Err(exists());
     }
-    schedule::set(app, &mut tx, &sync.name, create.schedule).await?;
+    schedule::set(app, &mut tx, &sync, create.schedule).await?;
     tx.commit().await?;
     Ok(sync)
 }

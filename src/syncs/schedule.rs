@@ -7,6 +7,7 @@ use crate::{
     runs,
     schedules::{Key, Schedule, Spec, backfill, change, store},
     syncs::{
+        Sync,
         definition::Definition,
         job::{Arguments, KIND},
         store as syncs,
@@ -25,17 +26,22 @@ pub fn key(sync: &SyncName) -> Key {
 }
 
 /// Gives a sync this schedule, which was checked, or takes its schedule away.
-pub async fn set(app: &App, tx: &mut Tx, sync: &SyncName, spec: Option<Spec>) -> Result<()> {
+pub async fn set(app: &App, tx: &mut Tx, sync: &Sync, spec: Option<Spec>) -> Result<()> {
     match spec {
         Some(spec) => {
             let arguments = serde_json::to_value(Arguments::default()).map_err(Error::internal)?;
-            change::put(app, tx, key(sync), arguments, spec).await?;
+            change::put(app, tx, key(&sync.name), lane(sync), arguments, spec).await?;
         }
         None => {
-            change::remove(tx, &key(sync)).await?;
+            change::remove(tx, &key(&sync.name)).await?;
         }
     }
     Ok(())
+}
+
+/// Runs of a sync count for the limit of its destination's account.
+pub fn lane(sync: &Sync) -> &str {
+    sync.destination.id.as_str()
 }
 
 /// The schedule of a sync that exists, or `None`.

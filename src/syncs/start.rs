@@ -7,7 +7,7 @@ use crate::{
     runs::{Priority, Run, accept},
     syncs::{
         job::{Arguments, KIND},
-        store,
+        schedule, store,
     },
     telemetry,
 };
@@ -40,7 +40,7 @@ pub async fn start(app: &App, sync: SyncName, arguments: Arguments, terms: Terms
         request_id: terms.request_id,
         traceparent: telemetry::current_traceparent(),
         priority: terms.priority,
-        lane: found.destination.id.to_string(),
+        lane: schedule::lane(&found).to_owned(),
         due_at: terms.due_at,
         deadline_at: terms.deadline_at,
         max_attempts: terms.max_attempts,

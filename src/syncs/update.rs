@@ -4,7 +4,7 @@ use crate::{
     app::App,
     base::{Error, Result, SyncName, TokenName},
     db::Scope,
-    schedules::Spec,
+    schedules::{self, Spec},
     syncs::{Sync, create::check, definition::Definition, schedule, store},
 };
 
@@ -79,8 +79,9 @@ pub async fn update(app: &App, update: Update) -> Result<Sync> {
         return Err(changed());
     }
     if let Some(spec) = update.schedule {
-        schedule::set(app, &mut tx, &sync.name, spec).await?;
+        schedule::set(app, &mut tx, &sync, spec).await?;
     }
+    schedules::store::set_lane(&mut tx, &schedule::key(&sync.name), schedule::lane(&sync)).await?;
     tx.commit().await?;
     Ok(sync)
 }

@@ -20,6 +20,8 @@ pub struct NewRun {
     pub subject: String,
     /// What started it.
     pub cause: &'static str,
+    /// Whose limit of runs at the same time it counts for; empty: nobody's.
+    pub lane: String,
     /// The job's arguments.
     pub arguments: Value,
     /// After so many failed attempts it is failed.
@@ -32,13 +34,14 @@ pub async fn insert_all(tx: &mut Tx, runs: &[NewRun], now: DateTime<Utc>) -> Res
     macro_rules! insert {
         ($id:literal, $id_end:literal) => {
             concat!(
-                "INSERT INTO runs (tenant_id, run_id, kind, subject, cause, state, priority, arguments, attempt, ",
+                "INSERT INTO runs (tenant_id, run_id, kind, subject, cause, state, priority, lane, arguments, attempt, ",
                 "max_attempts, crashes, fence, due_at, wait_reason, created_at, updated_at) ",
                 "SELECT r.value ->> 'tenant', ",
                 $id,
                 "r.value ->> 'id'",
                 $id_end,
-                ", r.value ->> 'kind', r.value ->> 'subject', r.value ->> 'cause', 'queued', 0, r.value -> 'arguments', 0, ",
+                ", r.value ->> 'kind', r.value ->> 'subject', r.value ->> 'cause', 'queued', 0, r.value ->> 'lane', ",
+                "r.value -> 'arguments', 0, ",
                 "CAST(r.value ->> 'max_attempts' AS BIGINT), 0, 0, $2, '', $2, $2 FROM json_each($1) AS r WHERE true"
             )
         };
@@ -61,6 +64,7 @@ pub async fn insert_all(tx: &mut Tx, runs: &[NewRun], now: DateTime<Utc>) -> Res
                 "kind": run.kind,
                 "subject": run.subject,
                 "cause": run.cause,
+                "lane": run.lane,
                 "arguments": run.arguments,
                 "max_attempts": run.max_attempts,
             })

@@ -20,8 +20,8 @@ use uuid::Uuid;
 /// All columns of a schedule `s`, in the order of [`Row`].
 macro_rules! columns {
     () => {
-        "s.tenant_id, s.kind, s.subject, s.arguments, s.spec, s.version, s.next_nominal, s.next_at, s.buffered_at, \
-         s.watched_run, s.paused_at, s.paused_by, s.note, s.created_at, s.updated_at"
+        "s.tenant_id, s.kind, s.subject, s.lane, s.arguments, s.spec, s.version, s.next_nominal, s.next_at, \
+         s.buffered_at, s.watched_run, s.paused_at, s.paused_by, s.note, s.created_at, s.updated_at"
     };
 }
 
@@ -30,6 +30,7 @@ struct Row {
     tenant_id: String,
     kind: String,
     subject: String,
+    lane: String,
     arguments: Json<Value>,
     spec: Json<Spec>,
     version: i64,
@@ -59,6 +60,7 @@ impl TryFrom<Row> for Schedule {
                 kind: row.kind,
                 subject: row.subject,
             },
+            lane: row.lane,
             arguments: row.arguments.0,
             spec: row.spec.0,
             version: row.version,
@@ -219,10 +221,10 @@ pub async fn lag(tx: &mut Tx, now: DateTime<Utc>) -> Result<i64> {
 
 /// Stores a schedule with everything about it, and remembers its spec.
 pub async fn put(tx: &mut Tx, schedule: &Schedule) -> Result<()> {
-    const SQL: &str = "INSERT INTO schedules (tenant_id, kind, subject, arguments, spec, version, paused_by, note, \
-         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, '', '', $7, $8) \
-         ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET arguments = excluded.arguments, spec = excluded.spec, \
-         version = excluded.version, updated_at = excluded.updated_at";
+    const SQL: &str = "INSERT INTO schedules (tenant_id, kind, subject, lane, arguments, spec, version, paused_by, \
+         note, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, '', '', $8, $9) \
+         ON CONFLICT (tenant_id, kind, subject) DO UPDATE SET lane = excluded.lane, arguments = excluded.arguments, \
+         spec = excluded.spec, version = excluded.version, updated_at = excluded.updated_at";
     const REMEMBER: &str = "INSERT INTO schedule_specs (tenant_id, kind, subject, version, spec, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, kind, subject, version) DO NOTHING";
     let key = &schedule.key;
@@ -233,6 +235,7 @@ pub async fn put(tx: &mut Tx, schedule: &Schedule) -> Result<()> {
         tenant,
         kind,
         subject,
+        schedule.lane.as_str(),
         Json(&schedule.arguments),
         Json(&schedule.spec),
         schedule.version,
@@ -251,6 +254,15 @@ pub async fn put(tx: &mut Tx, schedule: &Schedule) -> Result<()> {
         at
     )?;
     save(tx, std::slice::from_ref(schedule)).await
+}
+
+/// From now on the runs of `key`'s schedule, where it has one, count for this lane.
+pub async fn set_lane(tx: &mut Tx, key: &Key, lane: &str) -> Result<()> {
+    const SQL: &str =
+        "UPDATE schedules SET lane = $1 WHERE tenant_id = $2 AND kind = $3 AND subject = $4";
+    let (tenant, kind, subject) = (key.tenant.as_str(), key.kind.as_str(), key.subject.as_str());
+    execute!(tx, SQL, lane, tenant, kind, subject)?;
+    Ok(())
 }
 
 /// Stores where schedules are: what they wait for, and whether they are paused.

@@ -58,7 +58,7 @@ async fn replicas_killed_at_random_lose_and_double_no_time(database: Database) {
         let subject = ResourceId::parse("id", &format!("s{n}")).unwrap();
         let key = Key::new(ResourceId::default_tenant(), "test", &subject);
         let mut tx = app.db.write(scope()).await.unwrap();
-        let put = change::put(&app, &mut tx, key, json!({}), spec.clone());
+        let put = change::put(&app, &mut tx, key, "", json!({}), spec.clone());
         schedules.push(put.await.unwrap());
         tx.commit().await.unwrap();
     }

@@ -51,9 +51,16 @@ impl Office {
 
     async fn put(&self, spec: Spec) -> Schedule {
         let mut tx = self.app.db.write(scope()).await.unwrap();
-        let schedule = change::put(&self.app, &mut tx, key(), json!({"dry_run": true}), spec)
-            .await
-            .unwrap();
+        let schedule = change::put(
+            &self.app,
+            &mut tx,
+            key(),
+            "c",
+            json!({"dry_run": true}),
+            spec,
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         schedule
     }

@@ -31,8 +31,12 @@ async fn a_due_time_has_one_run_and_one_outcome(database: Database) {
         ("test", "schedule")
     );
     assert_eq!(
-        (run.arguments["dry_run"].as_bool(), run.due_at),
-        (Some(true), at("10:00:00"))
+        (
+            run.arguments["dry_run"].as_bool(),
+            run.lane.as_str(),
+            run.due_at
+        ),
+        (Some(true), "c", at("10:00:00"))
     );
 }
 

@@ -13,7 +13,7 @@ async fn multiply(office: &Office, count: usize) {
     for (table, columns) in [
         (
             schedules,
-            "arguments, spec, version, next_nominal, next_at, paused_by, note, created_at, updated_at",
+            "lane, arguments, spec, version, next_nominal, next_at, paused_by, note, created_at, updated_at",
         ),
         (specs, "version, spec, created_at"),
     ] {
