@@ -10,6 +10,9 @@ kit::each_engine!(
     tenants_with_backlogs_take_turns,
 );
 
+/// Runs that may begin between the acceptance of another tenant's run and its beginning: the claim that is on its way and
+/// the next one, with some room. Counted in turns, because a second is no measure on a machine that runs other tests.
+const TURNS: usize = 3 * 8;
 /// What one run takes.
 const WORK: Duration = Duration::from_millis(10);
 
@@ -68,15 +71,23 @@ async fn another_tenants_run_starts_within_a_second_beside_a_huge_backlog(databa
     .await;
     let mut slowest = chrono::TimeDelta::zero();
     for round in 0..kit::rounds(10, 50) {
-        let run = desk.accept(&format!("small-{round}"), |_| {}).await;
+        let small = format!("small-{round}");
+        let run = desk.accept(&small, |_| {}).await;
+        let before = seen.order().len();
         let run = desk.ended(&run).await;
+        let place = seen.order().iter().position(|sync| *sync == small);
+        let waited = place.unwrap().saturating_sub(before);
+        assert!(waited <= TURNS, "{waited} runs began before {small}");
         slowest = slowest.max(run.started_at.unwrap() - run.created_at);
     }
     println!(
         "slowest start beside the backlog: {} ms",
         slowest.num_milliseconds()
     );
-    assert!(slowest < chrono::TimeDelta::seconds(1), "{slowest}");
+    assert!(
+        !kit::long() || slowest < chrono::TimeDelta::seconds(1),
+        "{slowest}"
+    );
     worker.shut_down(PATIENCE).await;
 }
 
