@@ -5,6 +5,7 @@ use crate::{
     app::App,
     base::Result,
     db::Scope,
+    runs::accept,
     schedules::{
         book::Book,
         schedule::{Outcome, PausedBy},
@@ -82,7 +83,7 @@ async fn keep_due(app: &App) -> Result<Kept> {
     for at in times {
         metrics::schedule_fired((now - at).to_std().unwrap_or_default());
     }
-    app.work_arrived.notify_waiters();
+    accept::announce(app);
     Ok(Kept {
         schedules: due.len(),
         runs: book.runs.len(),
@@ -110,7 +111,7 @@ async fn run_buffered(app: &App) -> Result<Kept> {
     }
     book.write(&mut tx, &ready).await?;
     tx.commit().await?;
-    app.work_arrived.notify_waiters();
+    accept::announce(app);
     Ok(Kept {
         schedules: ready.len(),
         runs: book.runs.len(),

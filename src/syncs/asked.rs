@@ -6,15 +6,13 @@ use crate::{
     db::Scope,
     runs::accept::Request,
     syncs::{
+        definition::MOST_DAYS,
         job::{Arguments, KIND},
         schedule, store,
     },
 };
 use serde_json::Value;
 use uuid::Uuid;
-
-/// Longest window that may be asked for, in days.
-const MOST_DAYS: u64 = 1825;
 
 /// Reads what is asked for. All that is wrong is said at once.
 pub(super) async fn read(app: &App, payload: &Value) -> Result<Request> {
@@ -33,7 +31,7 @@ pub(super) async fn read(app: &App, payload: &Value) -> Result<Request> {
                 .map(|read| request_id = Some(read)),
             "days" => value
                 .as_u64()
-                .filter(|days| *days <= MOST_DAYS)
+                .filter(|days| *days <= u64::from(MOST_DAYS))
                 .and_then(|days| u32::try_from(days).ok())
                 .map(|read| arguments.days = read),
             "dry_run" => value.as_bool().map(|read| arguments.dry_run = read),

@@ -4,11 +4,11 @@ use crate::{
     app::App,
     base::{Error, Result, RunName, SyncName},
     db::{Scope, Tx},
-    runs,
+    runs::{self, accept},
     schedules::{Key, Schedule, Spec, backfill, change, store},
     syncs::{
         Sync,
-        definition::Definition,
+        definition::{Definition, MOST_DAYS},
         job::{Arguments, KIND},
         store as syncs,
     },
@@ -16,9 +16,6 @@ use crate::{
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
-
-/// Days that a run may look back.
-const MOST_DAYS: i64 = 1825;
 
 /// What the schedule of a sync is kept under.
 pub fn key(sync: &SyncName) -> Key {
@@ -56,7 +53,7 @@ pub async fn pause(app: &App, sync: &SyncName, note: &str) -> Result<Schedule> {
     let paused = change::pause(app, &mut tx, &key(sync), note).await?;
     let paused = paused.ok_or_else(none)?;
     tx.commit().await?;
-    app.work_arrived.notify_waiters();
+    accept::announce(app);
     Ok(paused)
 }
 
@@ -118,7 +115,7 @@ pub async fn backfill(
         }
     }
     tx.commit().await?;
-    app.work_arrived.notify_waiters();
+    accept::announce(app);
     Ok(filled)
 }
 
@@ -141,7 +138,7 @@ fn arguments(app: &App, definition: &Definition, now: DateTime<Utc>, at: DateTim
         0 => app.config.syncs.days,
         days => days,
     };
-    let days = ((now - at).num_days() + 1 + i64::from(usual)).min(MOST_DAYS);
+    let days = ((now - at).num_days() + 1 + i64::from(usual)).min(i64::from(MOST_DAYS));
     let arguments = Arguments {
         dry_run: false,
         days: u32::try_from(days).unwrap_or(usual),

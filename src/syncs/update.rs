@@ -81,7 +81,10 @@ pub async fn update(app: &App, update: Update) -> Result<Sync> {
     if let Some(spec) = update.schedule {
         schedule::set(app, &mut tx, &sync, spec).await?;
     }
-    schedules::store::set_lane(&mut tx, &schedule::key(&sync.name), schedule::lane(&sync)).await?;
+    if sync.destination != before.destination {
+        let key = schedule::key(&sync.name);
+        schedules::store::set_lane(&mut tx, &key, schedule::lane(&sync)).await?;
+    }
     tx.commit().await?;
     Ok(sync)
 }

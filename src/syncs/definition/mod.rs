@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub const DEFAULT_PROJECT: &str = "Google Meet";
 /// Google keeps conferences for so many days after their end.
 pub const HORIZON_DAYS: u32 = 30;
+/// Longest window that may be asked for, in days.
+pub const MOST_DAYS: u32 = 1825;
 
 const MOST_RULES: usize = 200;
 const MOST_CALENDARS: usize = 20;
@@ -131,8 +133,11 @@ impl Definition {
         let mut say = |name: &str, expected: String| {
             wrong.push(Violation::new(format!("{field}.{name}"), expected))
         };
-        if self.days > 1825 {
-            say("days", format!("expected 0 to 1825, got {}", self.days));
+        if self.days > MOST_DAYS {
+            say(
+                "days",
+                format!("expected 0 to {MOST_DAYS}, got {}", self.days),
+            );
         }
         if self.calendars.len() > MOST_CALENDARS {
             say(

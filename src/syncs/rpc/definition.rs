@@ -3,7 +3,7 @@
 use crate::{
     api::v1,
     base::{Error, ResourceId, Result, TenantId, TokenName, Violation, error::all_valid},
-    syncs::definition::{AttendedTime, Definition, Rule, Target},
+    syncs::definition::{AttendedTime, Definition, MOST_DAYS, Rule, Target},
 };
 
 /// A token's name; empty is the tenant's token called like its provider.
@@ -27,7 +27,7 @@ pub fn read_definition(definition: Option<v1::sync::Definition>) -> Result<Defin
     let days = u32::try_from(given.days).unwrap_or_else(|_| {
         wrong.push(Violation::new(
             format!("{FIELD}.days"),
-            format!("expected 0 to 1825, got {}", given.days),
+            format!("expected 0 to {MOST_DAYS}, got {}", given.days),
         ));
         0
     });

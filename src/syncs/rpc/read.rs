@@ -4,12 +4,11 @@ use crate::{
     api::{Timestamp, v1},
     base::{Error, Result, Violation, name::shown},
     runs::Priority,
+    syncs::definition::MOST_DAYS,
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// Longest window that may be asked for, in days.
-const MOST_DAYS: i32 = 1825;
 /// Most attempts that may be asked for.
 const MOST_ATTEMPTS: u32 = 100;
 
@@ -35,7 +34,7 @@ pub fn in_filter<T>(read: Result<T>) -> Result<T> {
 
 pub fn read_days(days: i32) -> Result<u32> {
     match u32::try_from(days) {
-        Ok(read) if days <= MOST_DAYS => Ok(read),
+        Ok(read) if read <= MOST_DAYS => Ok(read),
         _ => Err(Error::invalid(
             "days",
             format!("expected 0 to {MOST_DAYS}, got {days}"),
