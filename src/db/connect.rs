@@ -13,6 +13,9 @@ use std::{io::ErrorKind, path::Path, str::FromStr, time::Duration};
 
 /// How long the attempt may take that only finds out why the others failed.
 const ONCE_MORE: Duration = Duration::from_secs(1);
+/// A connection that does not answer a mere question within this time leads nowhere: the network may have lost it
+/// without a word, and nobody would ever be told.
+const SILENT_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) async fn open(options: &Options) -> Result<Pool> {
     check_schema(&options.schema)?;
@@ -26,6 +29,8 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
                 // In place of the pool's own test, which does not see a transaction that was left open.
                 .test_before_acquire(false)
                 .before_acquire(|connection, _| Box::pin(is_outside_transactions(connection)))
+                // The pool's own test at this point waits for ever, and keeps the connection's place meanwhile.
+                .after_release(|connection, _| Box::pin(answers(connection)))
                 .connect_with(connect.clone())
                 .await;
             match pool {
@@ -96,8 +101,15 @@ fn sqlite_options(file: &Path, options: &Options) -> SqliteConnectOptions {
 /// does one that is broken: both are closed in silence, because what matters is whether a new one can be made.
 async fn is_outside_transactions(connection: &mut PgConnection) -> sqlx::Result<bool> {
     const SQL: &str = "SELECT current_setting('role') = 'none'";
-    let row = sqlx::raw_sql(SQL).fetch_one(connection).await;
-    Ok(row.is_ok_and(|row| row.try_get(0).unwrap_or(false)))
+    let row = tokio::time::timeout(SILENT_AFTER, sqlx::raw_sql(SQL).fetch_one(connection)).await;
+    Ok(row.is_ok_and(|row| row.is_ok_and(|row| row.try_get(0).unwrap_or(false))))
+}
+
+/// An error closes the connection without another word to the server.
+async fn answers(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    let silent = |_| Err(sqlx::Error::protocol("the server does not answer any more"));
+    let answer = tokio::time::timeout(SILENT_AFTER, connection.ping()).await;
+    answer.unwrap_or_else(silent).map(|()| true)
 }
 
 /// The pool repeats a refused connection until its time is up, and then only says that: what is wrong is found out by one

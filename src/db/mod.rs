@@ -13,7 +13,7 @@ mod tx;
 
 pub use error::on_constraint;
 #[doc(hidden)]
-pub use tx::Inner;
+pub use tx::{Inner, in_time};
 pub use tx::{Scope, Tx, execute, fetch_all, fetch_one, fetch_optional, run};
 
 use crate::base::{Clock, Error, Result, Secret};
@@ -146,9 +146,8 @@ impl Db {
             return Ok(());
         }
         let before = self.0.clock.now();
-        let theirs: DateTime<Utc> = sqlx::query_scalar("SELECT clock_timestamp()")
-            .persistent(false)
-            .fetch_one(pool)
+        let asked = sqlx::query_scalar("SELECT clock_timestamp()").persistent(false);
+        let theirs: DateTime<Utc> = in_time(asked.fetch_one(pool))
             .await
             .map_err(|cause| self.no_connection(cause))?;
         let after = self.0.clock.now();
@@ -182,7 +181,7 @@ impl Db {
             Pool::Postgres(pool) => {
                 let sql = tx::postgres_begin(&self.0.options.schema, &scope, access);
                 // Safe: the schema was checked to be an identifier and a tenant id has no quote in it.
-                let begun = pool.begin_with(AssertSqlSafe(sql)).await;
+                let begun = in_time(pool.begin_with(AssertSqlSafe(sql))).await;
                 let tx = begun.map_err(|cause| self.no_connection(cause))?;
                 let inner = Inner::Postgres(tx, self.0.options.persistent);
                 Ok(Tx::new(inner, &self.0.open))

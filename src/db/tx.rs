@@ -5,7 +5,7 @@ use crate::{
     db::Access,
 };
 use sqlx::{Postgres, Sqlite, Transaction};
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 
 /// On whose behalf a transaction runs. PostgreSQL enforces it by row-level security, even where a statement forgets to
 /// name the tenant.
@@ -52,11 +52,23 @@ impl Tx {
     /// outcome is not known: the caller must look, not repeat.
     pub async fn commit(self) -> Result<()> {
         match self.0 {
-            Inner::Postgres(tx, _) => tx.commit().await?,
+            Inner::Postgres(tx, _) => in_time(tx.commit()).await?,
             Inner::Sqlite(tx) => tx.commit().await?,
         }
         Ok(())
     }
+}
+
+/// No statement here takes so long, not even one that waits for somebody else's lock: the connection leads nowhere.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// Waits for PostgreSQL's answer, but not for one that will never come because the network lost the connection without
+/// a word.
+#[doc(hidden)]
+pub async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    let silent = |_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into()));
+    let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
+    answer.unwrap_or_else(silent)
 }
 
 /// The text that begins a transaction on PostgreSQL: one round trip for `BEGIN`, role, tenant and schema.
@@ -85,7 +97,7 @@ macro_rules! run {
     ($tx:expr, $query:expr, [$($bind:expr),*], $fetch:ident) => {
         match &mut ($tx).0 {
             $crate::db::Inner::Postgres(tx, persistent) =>
-                $query.persistent(*persistent)$(.bind($bind))*.$fetch(&mut **tx).await,
+                $crate::db::in_time($query.persistent(*persistent)$(.bind($bind))*.$fetch(&mut **tx)).await,
             $crate::db::Inner::Sqlite(tx) => $query$(.bind($bind))*.$fetch(&mut **tx).await,
         }.map_err($crate::base::Error::from)
     };
@@ -120,8 +132,9 @@ macro_rules! fetch_all {
 macro_rules! execute {
     ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
         match &mut ($tx).0 {
-            $crate::db::Inner::Postgres(tx, persistent) => sqlx::query($sql)
-                .persistent(*persistent)$(.bind($bind))*.execute(&mut **tx).await.map(|done| done.rows_affected()),
+            $crate::db::Inner::Postgres(tx, persistent) => $crate::db::in_time(
+                sqlx::query($sql).persistent(*persistent)$(.bind($bind))*.execute(&mut **tx)
+            ).await.map(|done| done.rows_affected()),
             $crate::db::Inner::Sqlite(tx) => sqlx::query($sql)
                 $(.bind($bind))*.execute(&mut **tx).await.map(|done| done.rows_affected()),
         }.map_err($crate::base::Error::from)

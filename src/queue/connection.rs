@@ -5,10 +5,17 @@ use super::{Prefix, failure};
 use crate::base::{Error, Result};
 use fred::{
     clients::WithOptions,
+    error::ErrorKind,
     prelude::{Builder, Client, ClientLike as _, Config, ReconnectPolicy},
     types::config::{Options as CallOptions, ReconnectError, ServerConfig},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// First and longest pause between attempts to connect again (ms), and what is added at random.
 const RECONNECT_FROM: u32 = 50;
@@ -57,6 +64,8 @@ struct Inner {
     prefix: Prefix,
     client: Client,
     calls: WithOptions<Client>,
+    /// Whether the connection is being made anew because an answer did not come.
+    doubted: AtomicBool,
 }
 
 impl Connection {
@@ -91,6 +100,7 @@ impl Connection {
             prefix,
             client,
             calls,
+            doubted: AtomicBool::new(false),
         })))
     }
 
@@ -137,7 +147,24 @@ impl Connection {
     }
 
     pub(super) fn told(&self, error: &fred::error::Error) -> Error {
+        if *error.kind() == ErrorKind::Timeout {
+            self.doubt();
+        }
         failure::told(&self.0.place, error)
+    }
+
+    /// An answer that does not come may be the only sign that the network lost the connection: another one is made.
+    fn doubt(&self) {
+        if self.0.doubted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let this = self.clone();
+        tokio::spawn(async move {
+            let again = this.0.client.force_reconnection();
+            // Where Redis itself stands still the client goes on trying.
+            let _ = tokio::time::timeout(this.0.timeout, again).await;
+            this.0.doubted.store(false, Ordering::Relaxed);
+        });
     }
 }
 

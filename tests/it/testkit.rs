@@ -1,7 +1,11 @@
 //! The testkit keeps its own promises.
 
 use crate::kit::{self, Process};
-use std::{os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
+use std::{io::ErrorKind, os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -176,4 +180,61 @@ fn a_small_disk_can_be_filled_and_emptied() {
     let folder = disk.folder().to_owned();
     drop(disk);
     assert!(!folder.exists(), "it is unmounted and gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wire_carries_holds_and_cuts() {
+    let redis = kit::redis();
+    let wire = kit::Wire::to(redis.port()).await;
+    let ask = async |connection: &mut TcpStream| {
+        let mut answer = [0; 7];
+        connection.write_all(b"PING\r\n").await?;
+        let read = connection.read_exact(&mut answer);
+        match tokio::time::timeout(Duration::from_millis(300), read).await {
+            Ok(read) => read.map(drop),
+            Err(_) => Err(ErrorKind::TimedOut.into()),
+        }
+    };
+    let connect = async || {
+        TcpStream::connect(("127.0.0.1", wire.port()))
+            .await
+            .unwrap()
+    };
+    let outcome = |asked: std::io::Result<()>| asked.map_err(|error| error.kind());
+
+    let mut held = connect().await;
+    assert_eq!(outcome(ask(&mut held).await), Ok(()));
+    wire.hold();
+    assert_eq!(outcome(ask(&mut held).await), Err(ErrorKind::TimedOut));
+    wire.release();
+    let mut late = [0; 7];
+    held.read_exact(&mut late).await.unwrap();
+    assert_eq!(outcome(ask(&mut held).await), Ok(()));
+    for (cut, expected) in [
+        (kit::Cut::Closed, ErrorKind::UnexpectedEof),
+        (kit::Cut::Reset, ErrorKind::ConnectionReset),
+        (kit::Cut::Forgotten, ErrorKind::TimedOut),
+    ] {
+        let mut connection = connect().await;
+        assert_eq!(outcome(ask(&mut connection).await), Ok(()));
+        wire.cut(cut);
+        let mut end = [0; 1];
+        let read =
+            tokio::time::timeout(Duration::from_millis(300), connection.read_exact(&mut end));
+        let seen = match read.await {
+            Ok(read) => read.unwrap_err().kind(),
+            Err(_) => ErrorKind::TimedOut,
+        };
+        assert_eq!(seen, expected, "{cut:?}");
+    }
+    assert_eq!(outcome(ask(&mut connect().await).await), Ok(()));
+}
+
+#[test]
+fn a_frozen_redis_takes_connections_and_goes_on_later() {
+    let redis = kit::redis();
+    let frozen = redis.freeze();
+    assert!(!redis.answers());
+    drop(frozen);
+    assert!(redis.answers());
 }

@@ -9,16 +9,18 @@ mod redis;
 mod server;
 mod terminal;
 mod wait;
+mod wire;
 
 pub use database::Database;
 pub(crate) use database::each_engine;
 pub use disk::SmallDisk;
 pub use postgres::Postgres;
 pub use process::{Builder, Process};
-pub use redis::{Redis, redis};
+pub use redis::{Redis, redis, redis_as_deployed};
 pub use server::is_unprivileged;
 pub use terminal::screen;
 pub use wait::eventually;
+pub use wire::{Cut, Wire};
 
 use chrono::{TimeZone, Utc};
 use server::find;

@@ -115,7 +115,24 @@ impl Postgres {
         fs::remove_file(file).expect("it was there a moment ago");
     }
 
-    /// Starts it again after [`Postgres::kill`], on the same port. Returns when it answers.
+    /// Ends the server as an administrator does: `fast` lets it write down what it has, `immediate` does not. Either way
+    /// all connections break.
+    pub fn stop(&self, mode: &str) {
+        let mut command = command_as(self.user.as_ref(), &self.programs.join("pg_ctl"));
+        let data = self.folder.join("data");
+        run(command
+            .current_dir(&self.folder)
+            .arg("-D")
+            .arg(data)
+            .args(["-m", mode, "-s", "-w", "stop"]));
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts it again after [`Postgres::kill`] or [`Postgres::stop`], on the same port. Returns when it answers.
     pub fn start_again(&self) {
         // It refuses as long as a process of the killed one is left.
         within(SOON, "the server starts again", || {

@@ -2,9 +2,10 @@
 
 use super::server::{Watchdog, find, free_port};
 use std::{
-    io::{Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -12,25 +13,37 @@ use tempfile::TempDir;
 const INSTALL: &str = "Redis is missing: apt-get install -y redis-server";
 
 /// The shell is the server's parent, so the number it kills cannot be somebody else's by then.
-const START: &str = r#""$1" --bind 127.0.0.1 --port "$2" --dir "$3" --save "" --appendonly no </dev/null & server=$!"#;
+const START: &str = r#""$1" --bind 127.0.0.1 --port "$2" --dir "$3" --save "" --appendonly "$4" --maxmemory-policy noeviction </dev/null & server=$!"#;
 const KILL: &str = r#"kill -9 "$server"; wait; rm -rf "$3""#;
 
-/// A running server that keeps nothing on disk. Ends on drop, and when the test process ends in any way.
+/// A running server. Ends on drop, and when the test process ends in any way.
 pub struct Redis {
     port: u16,
+    append_only: &'static str,
     watchdog: Option<Watchdog>,
     _folder: TempDir,
 }
 
-/// Starts a server for one test. That takes a few milliseconds, so tests may kill or flush their own.
+/// Starts a server for one test that keeps nothing on disk. That takes a few milliseconds, so tests may kill or flush
+/// their own.
 pub fn redis() -> Redis {
+    start_anywhere("no")
+}
+
+/// The same with the settings of `docker-compose.yml`.
+pub fn redis_as_deployed() -> Redis {
+    start_anywhere("yes")
+}
+
+fn start_anywhere(append_only: &'static str) -> Redis {
     // Somebody else may take the port between our look and the server's.
     for _ in 0..5 {
         let folder = super::temp_dir();
         let port = free_port();
-        if let Some(watchdog) = start(port, folder.path()) {
+        if let Some(watchdog) = start(port, folder.path(), append_only) {
             return Redis {
                 port,
+                append_only,
                 watchdog: Some(watchdog),
                 _folder: folder,
             };
@@ -39,10 +52,10 @@ pub fn redis() -> Redis {
     panic!("redis-server does not come up on any of five free ports");
 }
 
-fn start(port: u16, folder: &Path) -> Option<Watchdog> {
+fn start(port: u16, folder: &Path, append_only: &str) -> Option<Watchdog> {
     let program = find("redis-server", [PathBuf::from("/usr/bin")]).expect(INSTALL);
     let number = port.to_string();
-    let arguments = [&program, Path::new(&number), folder];
+    let arguments = [&program, Path::new(&number), folder, Path::new(append_only)];
     let watchdog = Watchdog::start(None, START, KILL, &arguments);
     let deadline = Instant::now() + Duration::from_secs(5);
     while Instant::now() < deadline {
@@ -60,6 +73,49 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What it answers to a command, as a person would type it: the text of the answer, or of the error.
+    pub fn say(&self, command: &str) -> String {
+        let ask = || -> std::io::Result<String> {
+            let mut connection = BufReader::new(TcpStream::connect(("127.0.0.1", self.port))?);
+            connection
+                .get_ref()
+                .set_read_timeout(Some(Duration::from_secs(10)))?;
+            write!(connection.get_mut(), "{command}\r\n")?;
+            let mut line = String::new();
+            connection.read_line(&mut line)?;
+            let Some(length) = line.strip_prefix('$') else {
+                return Ok(line.trim_end().to_owned());
+            };
+            let mut text = vec![0; length.trim().parse().unwrap_or(0)];
+            connection.read_exact(&mut text)?;
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        };
+        ask().expect("it answers")
+    }
+
+    /// A figure of INFO.
+    pub fn figure(&self, section: &str, name: &str) -> u64 {
+        let info = self.say(&format!("INFO {section}"));
+        let line = info.lines().find_map(|line| line.strip_prefix(name));
+        let figure = line.and_then(|rest| rest.strip_prefix(':'));
+        figure
+            .and_then(|figure| figure.parse().ok())
+            .unwrap_or_else(|| panic!("no {name} in {info}"))
+    }
+
+    /// Lets it stand still (SIGSTOP): it takes connections and answers nothing. Gives what lets it go on.
+    #[must_use = "it stands still until this is dropped"]
+    pub fn freeze(&self) -> Frozen {
+        let pid = self.figure("server", "process_id").to_string();
+        signal("STOP", &pid);
+        Frozen { pid }
+    }
+
     /// Whether it answers.
     pub fn answers(&self) -> bool {
         ping(self.port)
@@ -73,10 +129,25 @@ impl Redis {
     /// Starts one that was killed again, at the same address and with nothing in it.
     pub fn restart(&mut self) {
         let folder = super::temp_dir();
-        let watchdog = start(self.port, folder.path());
+        let watchdog = start(self.port, folder.path(), self.append_only);
         self.watchdog = Some(watchdog.expect("the port is still free"));
         self._folder = folder;
     }
+}
+
+/// A server that stands still until this is dropped.
+pub struct Frozen {
+    pid: String,
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        signal("CONT", &self.pid);
+    }
+}
+
+fn signal(name: &str, pid: &str) {
+    super::server::run(Command::new("kill").args(["-s", name, pid]));
 }
 
 fn ping(port: u16) -> bool {

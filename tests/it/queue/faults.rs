@@ -114,12 +114,13 @@ async fn a_redis_that_hangs_costs_one_time_out_and_its_late_answers_confuse_nobo
     assert_eq!(reason(&error), "REDIS_TIMEOUT");
     assert!(started.elapsed() < Duration::from_secs(5));
     let counts = kit::eventually(SOON, || async { stage.queue.counts().await }).await;
-    assert_eq!(counts.total(), 2, "what timed out was done all the same");
-    assert_eq!(
-        stage.put(job("b")).await,
-        PutCode::Waiting,
-        "looking finds that out"
-    );
+    // Whether what timed out was done all the same nobody knows; looking finds that out.
+    let expected = match counts.total() {
+        1 => PutCode::Added,
+        _ => PutCode::Waiting,
+    };
+    assert_eq!(stage.put(job("b")).await, expected);
+    assert_eq!(stage.queue.counts().await.unwrap().total(), 2);
 }
 
 #[tokio::test]
