@@ -117,12 +117,7 @@ impl Ticker {
 }
 
 async fn look(app: App, bell: Arc<Notify>, pulse: Pulse, shutdown: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = bell.notified() => {}
-            () = tokio::time::sleep(STANDSTILL) => {}
-        }
+    while is_time(&bell, &shutdown).await {
         // By the database's clock as it is now: this machine's may have been set since it was compared last.
         let looked = async {
             app.db.measure_offset().await?;
@@ -141,6 +136,15 @@ async fn look(app: App, bell: Arc<Notify>, pulse: Pulse, shutdown: CancellationT
             }
             Err(error) => tracing::warn!(%error, "could not look what is due; trying again"),
         }
+    }
+}
+
+/// Waits until it is time to look; `false` when there is nothing more to look for.
+async fn is_time(bell: &Notify, shutdown: &CancellationToken) -> bool {
+    tokio::select! {
+        () = shutdown.cancelled() => false,
+        () = bell.notified() => true,
+        () = tokio::time::sleep(STANDSTILL) => true,
     }
 }
 
@@ -163,4 +167,23 @@ async fn forget(app: App) -> Result<()> {
 
 fn broken(error: JobSchedulerError) -> Error {
     Error::internal(format!("the ticker's clock: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bell_that_stands_still_after_the_clock_was_set_back_is_not_waited_for() {
+        let (bell, shutdown) = (Notify::new(), CancellationToken::new());
+        let began = Instant::now();
+        let looked = tokio::time::timeout(2 * STANDSTILL, is_time(&bell, &shutdown)).await;
+        assert_eq!(looked.ok(), Some(true));
+        assert!(began.elapsed() >= STANDSTILL);
+        bell.notify_one();
+        assert!(is_time(&bell, &shutdown).await);
+        assert!(began.elapsed() < 2 * STANDSTILL, "a bell is heard at once");
+        shutdown.cancel();
+        assert!(!is_time(&bell, &shutdown).await);
+    }
 }

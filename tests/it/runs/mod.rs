@@ -99,7 +99,7 @@ impl Desk {
 }
 
 /// What stands before the names of tables where nobody set a search path.
-fn schema(engine: Engine) -> &'static str {
+pub fn schema(engine: Engine) -> &'static str {
     match engine {
         Engine::Postgres => "syncline.",
         Engine::Sqlite => "",

@@ -7,6 +7,7 @@ mod listing;
 mod oracle;
 mod policies;
 mod replicas;
+mod serving;
 
 use crate::kit::{self, Database};
 use chrono::{DateTime, TimeDelta, Utc};

@@ -4,8 +4,10 @@ use super::{Desk, PATIENCE};
 use crate::kit::{self, Database};
 use syncline::{
     api::v1::{self, sync_service_server::SyncService as _},
+    db::Engine,
     schedules::{Ticker, ticker::CHORES},
     syncs::{definition::Definition, rpc::Syncs},
+    tokens,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
@@ -278,7 +280,42 @@ async fn a_schedule_is_previewed_before_it_is_saved_and_made_up_for_afterwards(d
     assert_eq!(occurrences(&service, &name).await.len(), 3);
 }
 
+/// Runs of a sync count for the limit of the account that they write into; a schedule must not go on by the old one.
+async fn a_schedule_moves_to_the_account_of_a_changed_destination(database: Database) {
+    let desk = Desk::empty(database).await;
+    let service = Syncs::new(desk.app.clone());
+    let name = desk.sync("s", Definition::default()).await.to_string();
+    let yearly = schedule(r#"{"cron": "@yearly"}"#);
+    update(&service, &name, Some(yearly)).await.unwrap();
+    let other = tokens::Create {
+        token_id: "other".to_owned(),
+        provider: Some(tokens::Provider::Clockify),
+        given: Some(tokens::Given::ApiKey(
+            desk.sim.world().clockify_me().api_key.into(),
+        )),
+        ..tokens::Create::default()
+    };
+    let other = tokens::create(&desk.app, other).await.unwrap();
+    let table = match desk.database.engine() {
+        Engine::Postgres => "syncline.schedules",
+        Engine::Sqlite => "schedules",
+    };
+    let lane = format!("SELECT lane FROM {table}");
+    assert_eq!(desk.database.column(&lane).await, ["clockify"]);
+    let request = v1::UpdateSyncRequest {
+        sync: Some(v1::Sync {
+            name: name.clone(),
+            destination_token: other.name().to_string(),
+            ..v1::Sync::default()
+        }),
+        ..v1::UpdateSyncRequest::default()
+    };
+    service.update_sync(Request::new(request)).await.unwrap();
+    assert_eq!(desk.database.column(&lane).await, ["other"]);
+}
+
 kit::each_engine!(
+    a_schedule_moves_to_the_account_of_a_changed_destination,
     a_sync_runs_on_its_schedule_until_it_is_paused,
     wrong_schedules_are_refused_with_every_fault_beside_those_of_the_rest,
     a_schedule_is_previewed_before_it_is_saved_and_made_up_for_afterwards,

@@ -62,7 +62,7 @@ async fn many_callers_on_two_replicas_cause_one_refresh_per_expiry(database: Dat
     office.sim.world().google.rotate_refresh_tokens = true;
     let name = office.google().await;
     let replicas = [office.app.clone(), office.replica().await];
-    let rounds = rounds(5, 500);
+    let rounds = rounds(5, 1_000);
     for round in 1..=rounds {
         let calls = (0..100).map(|number| {
             let (app, name) = (replicas[number % 2].clone(), name.clone());
