@@ -61,7 +61,8 @@ pub async fn tenants_with_runs(
     limit: i64,
     now: DateTime<Utc>,
 ) -> Result<Vec<Stop>> {
-    // Steps from tenant to tenant by the index, whatever number of runs lies between.
+    // Steps from tenant to tenant by the index, whatever number of runs lies between. One run is asked for where EXISTS
+    // would do: PostgreSQL makes a join of that, and reads the whole backlog where it knows no figures of the table yet.
     const SQL: &str = "WITH RECURSIVE walk (tenant_id, step) AS ( \
          SELECT (SELECT r.tenant_id FROM runs r WHERE r.tenant_id > $1 AND r.state IN ('queued', 'retrying', 'waiting') \
              ORDER BY r.tenant_id, r.kind, r.priority, r.due_at, r.run_id LIMIT 1), 1 \
@@ -69,10 +70,10 @@ pub async fn tenants_with_runs(
          SELECT (SELECT r.tenant_id FROM runs r WHERE r.tenant_id > w.tenant_id AND r.state IN ('queued', 'retrying', 'waiting') \
              ORDER BY r.tenant_id, r.kind, r.priority, r.due_at, r.run_id LIMIT 1), w.step + 1 \
          FROM walk w WHERE w.tenant_id IS NOT NULL AND w.step < $2) \
-         SELECT w.tenant_id, EXISTS (SELECT 1 FROM json_each($3) AS c WHERE EXISTS (SELECT 1 FROM runs r \
+         SELECT w.tenant_id, EXISTS (SELECT 1 FROM json_each($3) AS c WHERE (SELECT 1 FROM runs r \
              WHERE r.tenant_id = w.tenant_id AND r.kind = c.value ->> 'kind' \
              AND r.priority = CAST(c.value ->> 'priority' AS BIGINT) AND r.due_at <= $4 \
-             AND r.state IN ('queued', 'retrying', 'waiting'))) \
+             AND r.state IN ('queued', 'retrying', 'waiting') ORDER BY r.due_at LIMIT 1) = 1) \
          FROM walk w WHERE w.tenant_id IS NOT NULL ORDER BY w.step";
     let rows = fetch_all!(tx, (String, bool), SQL, after, limit, classes(kinds), now)?;
     let stop = |(tenant, is_due)| Stop { tenant, is_due };
