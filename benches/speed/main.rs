@@ -4,8 +4,17 @@
 
 mod figure;
 mod idle;
+mod node;
+#[path = "../../tests/kit/postgres.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod postgres;
 mod process;
 mod queue;
+mod redis;
+mod runs;
+#[path = "../../tests/kit/server.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod server;
 mod stage;
 mod sync;
 
@@ -20,7 +29,16 @@ fn main() -> anyhow::Result<()> {
         Some("sync") => sync::bench(),
         Some("idle") => idle::bench(),
         Some("queue") => queue::bench(),
+        Some("runs") => runs::bench(),
         Some(other) => bail!("there is no benchmark named {other}"),
-        None => bail!("name a benchmark: sync, idle or queue"),
+        None => bail!("name a benchmark: sync, idle, queue or runs"),
     }
+}
+
+/// A folder of its own, removed on drop.
+fn temp_dir() -> tempfile::TempDir {
+    tempfile::Builder::new()
+        .prefix("syncline-bench-")
+        .tempdir()
+        .expect("a temporary folder can be made")
 }

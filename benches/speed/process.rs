@@ -168,13 +168,29 @@ fn size(pid: u32, file: &str, field: &str) -> Option<u64> {
 
 /// User and system time: the 14th and 15th field, counted behind the name, which may hold anything.
 pub fn processor_time(pid: u32) -> f64 {
+    ticks(pid, 11, 2) as f64 / TICKS
+}
+
+/// The time of a process and of all its children, those that ended included.
+pub fn family_time(pid: u32) -> f64 {
+    let children = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|child| ticks(*child, 1, 1) == u64::from(pid));
+    let living: f64 = children.map(processor_time).sum();
+    ticks(pid, 11, 4) as f64 / TICKS + living
+}
+
+/// The sum of some fields of `/proc/<pid>/stat`, counted from the one behind the name.
+fn ticks(pid: u32, first: usize, count: usize) -> u64 {
     let text = fs::read_to_string(of(pid, "stat")).unwrap_or_default();
     let fields = text.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = fields
+    fields
         .split_whitespace()
-        .skip(11)
-        .take(2)
+        .skip(first)
+        .take(count)
         .filter_map(|field| field.parse::<u64>().ok())
-        .sum();
-    ticks as f64 / TICKS
+        .sum()
 }

@@ -2,11 +2,12 @@
 
 mod ours;
 mod peer;
-mod redis;
 
-use crate::figure::{Figure, Source, median, spread};
+use crate::{
+    figure::{Figure, Source, median, spread},
+    redis::Redis,
+};
 use anyhow::ensure;
-use redis::Redis;
 use std::time::Instant;
 
 const JOBS: usize = 50_000;

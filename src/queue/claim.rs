@@ -1,8 +1,14 @@
 //! Taking ready jobs.
 
-use super::{Job, Queue, job, reply, scripts};
-use crate::base::Result;
-use std::time::Duration;
+use super::{
+    Job, Queue,
+    job::{self, USUAL},
+    reply, scripts,
+};
+use crate::base::{Error, Result};
+use chrono::DateTime;
+use fred::types::Value;
+use std::{time::Duration, vec};
 
 /// Jobs in one call of the script. A worker asks for far fewer: each takes the server some microseconds.
 const AT_ONCE: usize = 1_000;
@@ -57,33 +63,56 @@ pub struct Claimed {
 impl Queue {
     /// Takes up to `most` ready jobs, 1,000 at most. None when the queue is paused, full, or at its rate limit.
     pub async fn claim(&self, claim: &Claim, most: usize) -> Result<Claimed> {
-        let rate = claim.rate.map_or((0, 0), |rate| {
-            (i64::from(rate.max), rate.window.as_millis() as i64)
-        });
-        let arguments = vec![
-            claim.token.as_str().into(),
-            (claim.lock.as_millis() as i64).into(),
-            (most.min(AT_ONCE) as i64).into(),
-            claim.worker.as_deref().unwrap_or_default().into(),
-            rate.0.into(),
-            rate.1.into(),
-        ];
-        let [now, limited_for, next_delayed, ghosts, jobs] =
-            reply::fixed(self.run(&scripts::CLAIM, arguments).await?)?;
-        let (now, next) = (reply::integer(&now)?, reply::integer(&next_delayed)?);
-        let limited = reply::integer(&limited_for)?;
-        let mut claimed = Claimed {
-            jobs: Vec::new(),
-            limited_for: (limited > 0).then(|| Duration::from_millis(limited as u64)),
-            next_delayed_in: (next > 0).then(|| Duration::from_millis((next - now).max(0) as u64)),
-            ghosts: reply::list(ghosts)?.into_iter().map(job::text).collect(),
-        };
-        for job in reply::list(jobs)? {
-            let [id, fields] = reply::fixed(job)?;
-            claimed
-                .jobs
-                .extend(Job::read(job::text(id), reply::list(fields)?));
-        }
-        Ok(claimed)
+        let answer = self.run(&scripts::CLAIM, arguments(claim, most)).await?;
+        read(claim, answer)
     }
+}
+
+/// What the scripts that take jobs want to know.
+pub(super) fn arguments(claim: &Claim, most: usize) -> Vec<Value> {
+    let rate = claim.rate.map_or((0, 0), |rate| {
+        (i64::from(rate.max), rate.window.as_millis() as i64)
+    });
+    vec![
+        claim.token.as_str().into(),
+        (claim.lock.as_millis() as i64).into(),
+        (most.min(AT_ONCE) as i64).into(),
+        claim.worker.as_deref().unwrap_or_default().into(),
+        rate.0.into(),
+        rate.1.into(),
+    ]
+}
+
+/// What the scripts that take jobs answer.
+pub(super) fn read(claim: &Claim, answer: Value) -> Result<Claimed> {
+    let [now, limited_for, next_delayed, ghosts, jobs] = reply::fixed(answer)?;
+    let (now, next) = (reply::integer(&now)?, reply::integer(&next_delayed)?);
+    let limited = reply::integer(&limited_for)?;
+    let at = DateTime::from_timestamp_millis(now).unwrap_or_default();
+    let mut claimed = Claimed {
+        jobs: Vec::new(),
+        limited_for: (limited > 0).then(|| Duration::from_millis(limited as u64)),
+        next_delayed_in: (next > 0).then(|| Duration::from_millis((next - now).max(0) as u64)),
+        ghosts: reply::list(ghosts)?.into_iter().map(job::text).collect(),
+    };
+    let mut items = reply::list(jobs)?.into_iter();
+    while let Some(id) = items.next() {
+        let mut job = next_job(job::text(id), &mut items, claim.worker.is_some())?;
+        job.start(at, claim.worker.as_deref());
+        claimed.jobs.push(job);
+    }
+    Ok(claimed)
+}
+
+fn next_job(id: String, items: &mut vec::IntoIter<Value>, is_named: bool) -> Result<Job> {
+    let texts = reply::integer(&items.next().unwrap_or(Value::Null))? as usize;
+    if texts > 0 {
+        return Job::read(id, items.by_ref().take(texts).collect())
+            .ok_or_else(|| Error::internal("a job of the queue came without its fields"));
+    }
+    let values = reply::fixed(Value::Array(items.by_ref().take(USUAL.len()).collect()))?;
+    let mut job = Job::usual(id, values);
+    // When and how often it was started, and by whom.
+    job.usual_fields = USUAL.len() as u32 + 2 + u32::from(is_named);
+    Ok(job)
 }

@@ -1,12 +1,14 @@
 //! Ending the run of jobs that a worker holds.
 
-use super::{Job, Keep, Queue, reply, scripts};
+use super::{Claim, Claimed, Job, Keep, Queue, claim, reply, scripts};
 use crate::base::{Error, Result};
 use serde_json::Value;
 use std::time::Duration;
 
 /// Jobs in one call of the script.
 const AT_ONCE: usize = 250;
+/// Words that a script gets of each job.
+const WORDS: usize = 6;
 /// Stack traces that stay where the job does not say.
 const TRACES: usize = 10;
 
@@ -53,6 +55,7 @@ pub struct Finish {
     pub id: String,
     /// How it ended.
     pub outcome: Outcome,
+    usual_fields: u32,
 }
 
 impl Finish {
@@ -103,10 +106,21 @@ impl Finish {
         Self::new(job, Outcome::Release)
     }
 
-    fn new(job: &Job, outcome: Outcome) -> Self {
+    /// Of a job that is not at hand.
+    pub fn by_id(id: impl Into<String>, outcome: Outcome) -> Self {
+        Self {
+            id: id.into(),
+            outcome,
+            usual_fields: 0,
+        }
+    }
+
+    /// In this way.
+    pub fn new(job: &Job, outcome: Outcome) -> Self {
         Self {
             id: job.id.clone(),
             outcome,
+            usual_fields: job.usual_fields,
         }
     }
 }
@@ -136,112 +150,117 @@ impl Queue {
     pub async fn finish(&self, token: &str, ends: &[Finish]) -> Result<Vec<FinishCode>> {
         let mut codes = Vec::with_capacity(ends.len());
         for part in ends.chunks(AT_ONCE) {
-            let mut arguments = Vec::with_capacity(1 + 9 * part.len());
+            let mut arguments = Vec::with_capacity(1 + WORDS * part.len());
             arguments.push(token.into());
-            arguments.extend(part.iter().flat_map(arguments_of));
-            for code in reply::list(self.run(&scripts::FINISH, arguments).await?)? {
-                codes.push(match reply::integer(&code)? {
-                    0 => FinishCode::Done,
-                    -1 => FinishCode::Missing,
-                    -2 => FinishCode::LockLost,
-                    -3 => FinishCode::NotActive,
-                    -4 => FinishCode::ChildrenPending,
-                    -6 => FinishCode::LockOfAnother,
-                    -9 => FinishCode::ChildrenFailed,
-                    other => return Err(Error::internal(format!("finish answered {other}"))),
-                });
-            }
+            arguments.extend(part.iter().flat_map(words));
+            codes.extend(read(self.run(&scripts::FINISH, arguments).await?)?);
         }
         Ok(codes)
     }
+
+    /// Ends the runs of jobs that were claimed with `claim`, and takes up to `most` others, in one step and one way there
+    /// and back: what a busy worker does all the time. Like [`Queue::finish`] and then [`Queue::claim`].
+    pub async fn exchange(
+        &self,
+        claim: &Claim,
+        ends: &[Finish],
+        most: usize,
+    ) -> Result<(Vec<FinishCode>, Claimed)> {
+        let (before, last) = ends.split_at(ends.len().saturating_sub(AT_ONCE));
+        let mut codes = self.finish(&claim.token, before).await?;
+        let mut arguments = claim::arguments(claim, most);
+        arguments.extend(last.iter().flat_map(words));
+        let [ended, claimed] = reply::fixed(self.run(&scripts::EXCHANGE, arguments).await?)?;
+        codes.extend(read(ended)?);
+        Ok((codes, claim::read(claim, claimed)?))
+    }
 }
 
-fn arguments_of(end: &Finish) -> [fred::types::Value; 9] {
-    let id = end.id.as_str();
-    let none = Keep::All;
-    let traces = |traces: &Option<Vec<String>>| {
+/// What the scripts that end jobs answer.
+fn read(answer: fred::types::Value) -> Result<Vec<FinishCode>> {
+    let code = |code: fred::types::Value| {
+        Ok(match reply::integer(&code)? {
+            0 => FinishCode::Done,
+            -1 => FinishCode::Missing,
+            -2 => FinishCode::LockLost,
+            -3 => FinishCode::NotActive,
+            -4 => FinishCode::ChildrenPending,
+            -6 => FinishCode::LockOfAnother,
+            -9 => FinishCode::ChildrenFailed,
+            other => return Err(Error::internal(format!("finish answered {other}"))),
+        })
+    };
+    reply::list(answer)?.into_iter().map(code).collect()
+}
+
+/// What the scripts that end jobs want to know of one.
+fn words(end: &Finish) -> [fred::types::Value; WORDS] {
+    let traces_of = |traces: &Option<Vec<String>>| {
         let traces = traces.as_ref();
         traces.map_or_else(String::new, |traces| {
             Value::from(traces.clone()).to_string()
         })
     };
-    match &end.outcome {
-        Outcome::Completed { result, keep } => row(
-            id,
+    let (outcome, text, traces, detail) = match &end.outcome {
+        Outcome::Completed { result, keep } => (
             "completed",
-            &result.to_string(),
+            result.to_string(),
             String::new(),
-            Duration::ZERO,
-            false,
-            *keep,
+            which_stay(*keep),
         ),
         Outcome::Failed {
             reason,
             stack_traces,
             keep,
-        } => row(
-            id,
+        } => (
             "failed",
-            reason,
-            traces(stack_traces),
-            Duration::ZERO,
-            false,
-            *keep,
+            reason.clone(),
+            traces_of(stack_traces),
+            which_stay(*keep),
         ),
         Outcome::Retry {
             reason,
             stack_traces,
             delay,
             lifo,
-        } => row(
-            id,
-            "retry",
-            reason,
-            traces(stack_traces),
-            *delay,
-            *lifo,
-            none,
-        ),
-        Outcome::Delay(delay) => row(id, "delay", "", String::new(), *delay, false, none),
-        Outcome::Release => row(
-            id,
-            "release",
-            "",
+        } => {
+            let pause = match delay.is_zero() && *lifo {
+                true => "front".to_owned(),
+                false => delay.as_millis().to_string(),
+            };
+            ("retry", reason.clone(), traces_of(stack_traces), pause)
+        }
+        Outcome::Delay(delay) => (
+            "delay",
             String::new(),
-            Duration::ZERO,
-            false,
-            none,
+            String::new(),
+            delay.as_millis().to_string(),
         ),
-    }
-}
-
-fn row(
-    id: &str,
-    outcome: &'static str,
-    text: &str,
-    traces: String,
-    delay: Duration,
-    lifo: bool,
-    keep: Keep,
-) -> [fred::types::Value; 9] {
-    let number =
-        |number: Option<u128>| number.map_or_else(String::new, |number| number.to_string());
-    let (count, age, limit) = match keep {
-        Keep::All => (None, None, None),
-        Keep::Nothing => (Some(0), None, None),
-        Keep::Newest { count, age, limit } => (count, age, limit),
+        Outcome::Release => ("release", String::new(), String::new(), String::new()),
     };
     [
-        id.into(),
+        end.id.as_str().into(),
         outcome.into(),
         text.into(),
         traces.into(),
-        (delay.as_millis() as i64).into(),
-        if lifo { "1" } else { "" }.into(),
-        number(count.map(u128::from)).into(),
-        number(age.map(|age| age.as_millis())).into(),
-        number(limit.map(u128::from)).into(),
+        detail.into(),
+        i64::from(end.usual_fields).into(),
     ]
+}
+
+fn which_stay(keep: Keep) -> String {
+    let number =
+        |number: Option<u128>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    match keep {
+        Keep::All => String::new(),
+        Keep::Nothing => "0 - -".to_owned(),
+        Keep::Newest { count, age, limit } => format!(
+            "{} {} {}",
+            number(count.map(u128::from)),
+            number(age.map(|age| age.as_millis())),
+            number(limit.map(u128::from))
+        ),
+    }
 }
 
 fn with_trace(job: &Job, reason: &str) -> Vec<String> {

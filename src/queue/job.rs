@@ -58,6 +58,9 @@ impl JobState {
     }
 }
 
+/// The fields that every job has. One that was never started and belongs to nothing else has no more.
+pub(super) const USUAL: [&str; 6] = ["name", "data", "opts", "timestamp", "delay", "priority"];
+
 /// What Redis knows of a job. Text that is not UTF-8 has its odd bytes replaced.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
@@ -103,6 +106,9 @@ pub struct Job {
     pub parent: Option<String>,
     /// The deduplication id that it holds until it is finished.
     pub deduplication: Option<String>,
+    /// How many fields its hash had when it was handed out, where it was one of those that have the usual ones alone.
+    /// With as many when it ends, nothing was added meanwhile, and nobody has to look.
+    pub(super) usual_fields: u32,
 }
 
 impl Job {
@@ -124,6 +130,24 @@ impl Job {
             }
         }
         Some(job)
+    }
+
+    /// From the fields that every job has, in the order of [`USUAL`].
+    pub(super) fn usual(id: String, values: [Reply; USUAL.len()]) -> Self {
+        let mut job = Self::empty(id);
+        for (name, value) in USUAL.into_iter().zip(values) {
+            job.set(name, text(value));
+        }
+        job
+    }
+
+    /// As a claim leaves it that found it as it is.
+    pub(super) fn start(&mut self, at: DateTime<Utc>, worker: Option<&str>) {
+        self.attempts_started += 1;
+        self.started_at = Some(at);
+        if let Some(worker) = worker {
+            self.worker = Some(worker.to_owned());
+        }
     }
 
     fn empty(id: String) -> Self {
@@ -149,6 +173,7 @@ impl Job {
             scheduler: None,
             parent: None,
             deduplication: None,
+            usual_fields: 0,
         }
     }
 

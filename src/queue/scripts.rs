@@ -34,18 +34,12 @@ impl Script {
         let words = |script: &str| {
             let mut words = Vec::with_capacity(3 + arguments.len());
             words.extend([script.into(), 1.into(), base.into()]);
+            words.extend_from_slice(&arguments);
             words
         };
-        let known = words(&self.sha)
-            .into_iter()
-            .chain(arguments.iter().cloned());
-        let first = call(connection, "EVALSHA", known.collect()).await;
-        let answer = match first {
+        let answer = match call(connection, "EVALSHA", words(&self.sha)).await {
             Err(error) if error.details().starts_with("NOSCRIPT") => {
-                let whole = words(&self.source)
-                    .into_iter()
-                    .chain(arguments.iter().cloned());
-                call(connection, "EVAL", whole.collect()).await
+                call(connection, "EVAL", words(&self.source)).await
             }
             other => other,
         };
@@ -72,8 +66,9 @@ macro_rules! scripts {
 
 scripts! {
     PUT = "shared/queue" "shared/state" "put";
-    CLAIM = "shared/queue" "claim";
-    FINISH = "shared/queue" "shared/family" "shared/removal" "finish";
+    CLAIM = "shared/queue" "shared/taking" "claim";
+    FINISH = "shared/queue" "shared/family" "shared/removal" "shared/ending" "finish";
+    EXCHANGE = "shared/queue" "shared/family" "shared/removal" "shared/ending" "shared/taking" "exchange";
     EXTEND = "shared/queue" "extend";
     STALLED = "shared/queue" "stalled";
     PROGRESS = "shared/queue" "progress";

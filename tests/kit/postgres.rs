@@ -105,9 +105,7 @@ impl Postgres {
     /// Ends the server at once (SIGKILL to its first process), as a power cut would. Returns when nobody answers.
     pub fn kill(&self) {
         let file = self.pid_file();
-        let text = fs::read_to_string(&file).expect("a server that runs has this file");
-        let pid = text.lines().next().expect("its first line is the process");
-        run(Command::new("kill").args(["-9", pid]));
+        run(Command::new("kill").args(["-9", &self.process().to_string()]));
         within(SOON, "the port is free", || {
             TcpStream::connect(("127.0.0.1", self.port)).is_err()
         });
@@ -165,6 +163,13 @@ impl Postgres {
             std::os::unix::fs::chown(folder, Some(user.uid), Some(user.gid))
                 .expect("root may give a folder away");
         }
+    }
+
+    /// The number of the server's first process.
+    pub fn process(&self) -> u32 {
+        let text = fs::read_to_string(self.pid_file()).expect("a server that runs has this file");
+        let pid = text.lines().next().and_then(|line| line.parse().ok());
+        pid.expect("its first line is the process")
     }
 
     fn pid_file(&self) -> PathBuf {

@@ -1,13 +1,17 @@
 //! Our queue with a worker whose jobs do nothing, in this process.
 
-use super::{Side, redis::Redis};
+use super::Side;
+use crate::redis::Redis;
 use anyhow::ensure;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use syncline::queue::{
     Claim, Connection, ConnectionOptions, Finish, FinishCode, Job, Keep, Put, Queue,
 };
-use tokio::{runtime::Runtime, sync::mpsc};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::mpsc,
+};
 
 /// Jobs in one call, as a worker of the program takes them.
 const AT_ONCE: usize = 50;
@@ -20,8 +24,9 @@ pub struct Ours {
 
 impl Ours {
     pub fn new(redis: &Redis) -> anyhow::Result<Self> {
-        let runtime = Runtime::new()?;
-        let options = ConnectionOptions::new(format!("redis://127.0.0.1:{}", redis.port()));
+        // One thread, as BullMQ has.
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let options = ConnectionOptions::new(redis.url());
         let connection = runtime.block_on(Connection::open(options))?;
         Ok(Self {
             queue: Queue::new(&connection, "ours")?,
@@ -58,7 +63,7 @@ impl Side for Ours {
     }
 
     fn process(&mut self, jobs: usize) -> anyhow::Result<()> {
-        let lanes = self.concurrency.div_ceil(AT_ONCE);
+        let lanes = lanes(self.concurrency);
         let slots = self.concurrency / lanes;
         self.runtime.block_on(async {
             let mut working = tokio::task::JoinSet::new();
@@ -110,23 +115,27 @@ async fn run(job: Job) -> Finish {
     Finish::completed(&job, json!({"ok": read}), Keep::All)
 }
 
-/// Works until the queue is empty, with up to `slots` jobs at a time: what ended is finished while the next are claimed.
+/// While Redis works for one lane, the others run their jobs.
+fn lanes(concurrency: usize) -> usize {
+    concurrency.div_ceil(AT_ONCE).max(2).min(concurrency)
+}
+
+/// Works until the queue is empty, with up to `slots` jobs at a time: what ended is exchanged for the next.
 async fn work(queue: Queue, token: String, slots: usize) -> anyhow::Result<usize> {
-    let claim = Claim::new(token.as_str());
+    let claim = Claim::new(token);
     let (done, mut finished) = mpsc::channel(slots);
     let (mut running, mut all) = (0, 0);
     let mut ends = Vec::with_capacity(slots);
     loop {
-        let free = slots - running;
-        let (codes, claimed) = tokio::join!(queue.finish(&token, &ends), queue.claim(&claim, free));
+        let (codes, claimed) = queue.exchange(&claim, &ends, slots - running).await?;
         ensure!(
-            codes?.iter().all(|code| *code == FinishCode::Done),
+            codes.iter().all(|code| *code == FinishCode::Done),
             "a job was lost"
         );
         ends.clear();
-        for job in claimed?.jobs {
-            running += 1;
-            all += 1;
+        running += claimed.jobs.len();
+        all += claimed.jobs.len();
+        for job in claimed.jobs {
             let done = done.clone();
             tokio::spawn(async move { done.send(run(job).await).await });
         }

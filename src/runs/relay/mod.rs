@@ -28,8 +28,10 @@ use uuid::Uuid;
 pub const QUEUES: [&str; 4] = ["sync", "digest", "import", "maintenance"];
 /// How often Redis and the table are compared.
 const COMPARE_EVERY: Duration = Duration::from_secs(1);
-/// Shortest time between two looks at the table.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Shortest and longest pause between two looks at the table.
+const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
+/// The pause is so many times what the look took: with long windows in many tenants a look is no small matter.
+const REST: u32 = 3;
 /// How long one command may take: longer, and Redis counts as away.
 const COMMAND: Duration = Duration::from_secs(2);
 /// How long a few commands in a row may take.
@@ -211,6 +213,7 @@ async fn relay(app: App, redis: Arc<Redis>, stop: CancellationToken) {
     let mut compare_at = Instant::now();
     loop {
         let rung = app.work_arrived.notified();
+        let began = Instant::now();
         let outcome = if Instant::now() >= compare_at {
             compare_at = Instant::now() + COMPARE_EVERY;
             in_time(compare(&app, &redis, &mut known)).await
@@ -226,9 +229,10 @@ async fn relay(app: App, redis: Arc<Redis>, stop: CancellationToken) {
             }
             Err(error) => redis.lost(&error),
         }
+        let pause = (began.elapsed() * REST).clamp(LOOK_EVERY.0, LOOK_EVERY.1);
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
         tokio::select! {
             () = stop.cancelled() => return,

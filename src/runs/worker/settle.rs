@@ -155,14 +155,14 @@ pub(super) fn end_of(run: &Run, job: &Job, now: DateTime<Utc>) -> Finish {
             let result = run.result.clone().unwrap_or_default();
             Finish::completed(job, result, FINISHED_KEPT)
         }
-        State::Failed | State::Cancelled => Finish {
-            id: job.id.clone(),
-            outcome: Outcome::Failed {
+        State::Failed | State::Cancelled => Finish::new(
+            job,
+            Outcome::Failed {
                 stack_traces: Some(vec![told(run, &reason)]),
                 reason,
                 keep: job.options.keep_failed.unwrap_or(FINISHED_KEPT),
             },
-        },
+        ),
         State::Retrying => Finish::retry(job, reason, until_due),
         State::Waiting => Finish::delay(job, until_due),
         State::Queued | State::Running => Finish::release(job),

@@ -70,6 +70,10 @@ impl Inner {
     async fn claim_left_behind(self: &Arc<Self>) -> Result<Found> {
         let names = Redis::of(&self.app).map(|redis| redis.take_left_behind());
         let mut names = names.unwrap_or_default();
+        if names.is_empty() {
+            // The slots are for what Redis hands out.
+            return Ok(Found::Nothing);
+        }
         let slots = self.free_slots();
         names.truncate(slots.len());
         let runs = self.claim_named(&names).await?;

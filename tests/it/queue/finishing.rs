@@ -286,12 +286,7 @@ async fn a_finish_without_a_job_at_hand_works_by_its_id() {
         keep: Keep::All,
     };
     assert_eq!(
-        stage
-            .finish(Finish {
-                id: "a".into(),
-                outcome
-            })
-            .await,
+        stage.finish(Finish::by_id("a", outcome)).await,
         FinishCode::Done
     );
     assert_eq!(stage.state("a").await, Some(JobState::Failed));

@@ -68,10 +68,7 @@ async fn a_job_whose_worker_is_gone_comes_back_first_at_the_second_look() {
     let claimed = stage.claim(5).await;
     assert_eq!(ids_of(&claimed), ["a", "b"]);
     assert_eq!(claimed[0].stalled, 1);
-    let late = Finish {
-        id: "a".into(),
-        outcome: syncline::queue::Outcome::Release,
-    };
+    let late = Finish::release(&claimed[0]);
     assert_eq!(
         stage.queue.finish("dead", &[late]).await.unwrap(),
         [FinishCode::LockOfAnother]

@@ -7,7 +7,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _}
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use syncline::queue::{
-    Claim, Finish, FinishCode, Job, JobState, Keep, Operated, Put, PutCode, Which,
+    Claim, Claimed, Finish, FinishCode, Job, JobState, Keep, Operated, Put, PutCode, Which,
 };
 
 const JOBS: usize = 60;
@@ -122,12 +122,12 @@ impl Walk {
     async fn claim(&mut self) {
         let worker = *WORKERS.choose(&mut self.random).unwrap();
         let most = self.random.random_range(1..12);
-        let claimed = self
-            .stage
-            .queue
-            .claim(&Claim::new(worker), most)
-            .await
-            .unwrap();
+        let claim = Claim::new(worker);
+        let claimed = self.stage.queue.claim(&claim, most).await.unwrap();
+        self.took(worker, most, claimed);
+    }
+
+    fn took(&mut self, worker: &'static str, most: usize, claimed: Claimed) {
         let ready = self.with(&Place::Ready).len();
         let expected = if self.is_paused { 0 } else { most.min(ready) };
         assert_eq!(claimed.jobs.len(), expected, "of {ready} ready ones");
@@ -139,6 +139,7 @@ impl Walk {
         }
     }
 
+    /// Alone, or with a claim in the same step.
     async fn finish(&mut self) {
         let worker = *WORKERS.choose(&mut self.random).unwrap();
         let hand = self.hands.get_mut(worker).unwrap();
@@ -165,7 +166,16 @@ impl Walk {
             ends.push(end);
             places.push(place);
         }
-        let codes = self.stage.queue.finish(worker, &ends).await.unwrap();
+        let queue = &self.stage.queue;
+        let most = self.random.random_range(0..12);
+        let (codes, claimed) = match most < 6 {
+            true => (queue.finish(worker, &ends).await.unwrap(), None),
+            false => {
+                let claim = Claim::new(worker);
+                let (codes, claimed) = queue.exchange(&claim, &ends, most).await.unwrap();
+                (codes, Some(claimed))
+            }
+        };
         // One that stalled and came back to the same worker is in its hand twice.
         let mut ended = BTreeSet::new();
         for ((job, place), code) in jobs.iter().zip(places).zip(codes) {
@@ -182,6 +192,9 @@ impl Walk {
                 ended.insert(&job.id);
                 self.set(&job.id, place);
             }
+        }
+        if let Some(claimed) = claimed {
+            self.took(worker, most, claimed);
         }
     }
 
@@ -349,23 +362,17 @@ impl Walk {
                 Place::Failed => at == ["failed"],
             };
             assert!(fits, "{id} is in {at:?} and should be {place:?}");
-            let lock = self
-                .stage
-                .say(&format!("GET bull:sync:{id}:lock"))
-                .await
-                .as_string();
+            let stage = &self.stage;
+            let lock = stage.say(&format!("GET bull:sync:{id}:lock")).await;
             let holder = match place {
                 Place::Held(worker) => Some(worker.to_owned()),
                 _ => None,
             };
+            let lock = lock.as_string();
             assert_eq!(lock, holder, "the lock of {id}, which is {place:?}");
-            let exists = self
-                .stage
-                .say(&format!("EXISTS bull:sync:{id}"))
-                .await
-                .as_i64()
-                == Some(1);
-            assert_eq!(exists, place != Place::Nowhere, "the hash of {id}");
+            let found = stage.say(&format!("EXISTS bull:sync:{id}")).await;
+            let is_there = Some(i64::from(place != Place::Nowhere));
+            assert_eq!(found.as_i64(), is_there, "the hash of {id}");
         }
         assert!(found.is_empty(), "{found:?}");
     }

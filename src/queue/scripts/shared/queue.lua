@@ -6,19 +6,29 @@ local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- As text it is written several times faster than as a number.
 local NOW = string.format('%.0f', now)
+local EVENTS = P .. 'events'
 
 local function emit(base, event, ...)
-  call('XADD', base .. 'events', '*', 'event', event, ...)
+  call('XADD', base == P and EVENTS or base .. 'events', '*', 'event', event, ...)
+end
+
+-- Whether it is paused, how many may run, how many may start in a window, its length (ms), and how many events stay.
+-- Those of this queue are read once: whoever changes them does so before the first look.
+local own_settings
+local function settings_of(base)
+  if base == P and own_settings then return own_settings end
+  local settings = call('HMGET', base .. 'meta', 'paused', 'concurrency', 'max', 'duration', 'opts.maxLenEvents')
+  if base == P then own_settings = settings end
+  return settings
 end
 
 local function trim_events(base)
-  local longest = call('HGET', base .. 'meta', 'opts.maxLenEvents') or '10000'
-  call('XTRIM', base .. 'events', 'MAXLEN', '~', longest)
+  call('XTRIM', base == P and EVENTS or base .. 'events', 'MAXLEN', '~', settings_of(base)[5] or '10000')
 end
 
 -- Whether nobody may start a job now: paused, or as many run as may.
 local function is_blocked(base)
-  local meta = call('HMGET', base .. 'meta', 'paused', 'concurrency')
+  local meta = settings_of(base)
   if meta[1] then return true end
   local most = tonumber(meta[2])
   return most ~= nil and call('LLEN', base .. 'active') >= most

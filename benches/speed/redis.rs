@@ -22,6 +22,7 @@ impl Redis {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+            .args(["--maxmemory-policy", "noeviction"])
             .args(["--save", "", "--appendonly", "no", "--dir"])
             .arg(folder.path())
             .stdout(Stdio::null())
@@ -57,6 +58,24 @@ impl Redis {
         Ok(line.context("it tells its memory")?.trim().parse()?)
     }
 
+    /// Where it is, as the settings want it.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Forgets everything.
+    pub fn empty(&self) -> anyhow::Result<()> {
+        self.ask("FLUSHALL").map(drop)
+    }
+
+    /// Whether no job of a queue waits or runs.
+    pub fn is_idle(&self, queue: &str) -> anyhow::Result<bool> {
+        let key = |state: &str| format!("bull:{queue}:{state}");
+        let states = ["wait", "prioritized", "delayed", "active"].map(key);
+        let found = self.ask(&format!("EXISTS {}", states.join(" ")))?;
+        Ok(found.trim() == ":0")
+    }
+
     /// Fails unless all jobs are completed; then forgets the queue, so that the next step finds it empty.
     pub fn expect_worked_off(&self, queue: &str, jobs: usize) -> anyhow::Result<()> {
         // The last finish of a worker may still be on its way.
@@ -72,8 +91,7 @@ impl Redis {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
-        self.ask("FLUSHALL")?;
-        Ok(())
+        self.empty()
     }
 
     fn ask(&self, words: &str) -> anyhow::Result<String> {
