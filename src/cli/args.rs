@@ -1,6 +1,6 @@
 //! What can be typed: the global arguments and the list of commands. Each command's own arguments stand in its file.
 
-use super::{Usage, db, demo, queue, serve, simulate, sync, token};
+use super::{Usage, db, demo, queue, serve, settings, simulate, sync, token};
 use crate::{
     base::ResourceId,
     config::{Config, Levels},
@@ -80,12 +80,14 @@ pub enum Command {
         #[command(subcommand)]
         command: db::Command,
     },
+    /// List all settings with their values and where these come from; secrets are hidden
+    Settings(settings::Args),
     /// Look for everything that is known to go wrong, and say what to do
     Doctor,
 }
 
 impl Command {
-    /// Whether it obeys the variables of the original's one-off run.
+    /// Whether it is the original's one-off run.
     pub fn is_one_off(&self) -> bool {
         matches!(
             self,
@@ -102,6 +104,7 @@ impl Command {
             Self::Demo(_) => Some("demo"),
             Self::Simulate(_) => Some("simulate"),
             Self::Db { .. } => Some("db"),
+            Self::Settings(_) => Some("settings"),
             Self::Doctor => Some("doctor"),
             Self::Sync {
                 command: sync::Command::Once(_),

@@ -83,7 +83,9 @@ impl Failure {
             reason: "SETTINGS_INVALID".to_owned(),
             message,
             violations,
-            advice: None,
+            advice: Some(
+                "`syncline settings` lists all that there are, with their values".to_owned(),
+            ),
         }
     }
 

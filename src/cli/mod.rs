@@ -10,11 +10,13 @@ mod output;
 mod queue;
 mod serve;
 mod session;
+mod settings;
 mod signals;
 mod simulate;
 mod sync;
 mod time;
 mod token;
+mod token_file;
 
 use self::{
     args::{Cli, Command},
@@ -22,7 +24,8 @@ use self::{
     output::Output,
 };
 use crate::{
-    config::{Config, Notice, OneOff, Sources},
+    config::{Config, MeetClockify, Notice, Sources},
+    startup::original,
     telemetry,
 };
 use clap::Parser as _;
@@ -48,8 +51,8 @@ pub struct Context {
     pub global: args::Global,
     /// The settings.
     pub config: Config,
-    /// The variables of the original's one-off run, for the command that obeys them.
-    pub one_off: Option<OneOff>,
+    /// What the variables of meet-clockify-sync say, for the commands that obey them.
+    pub original: Option<MeetClockify>,
     /// What loading the settings found worth saying.
     pub notices: Vec<Notice>,
     /// Where results go.
@@ -75,6 +78,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn start(cli: Cli, output: Output) -> anyhow::Result<Exit> {
+    if let Command::Settings(args) = &cli.command {
+        args::server(&cli.command, cli.global.server.clone(), None)?;
+        return settings::run(args, &sources(&cli), output);
+    }
     let context = prepare(&cli, output)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
@@ -93,26 +100,18 @@ fn start(cli: Cli, output: Output) -> anyhow::Result<Exit> {
 
 fn prepare(cli: &Cli, output: Output) -> anyhow::Result<Context> {
     let mut global = cli.global.clone();
-    let mut sources = Sources::of_process();
-    let variable = sources.environment.get("SYNCLINE_SERVER").cloned();
+    let sources = sources(cli);
+    let variable = sources.variable("SYNCLINE_SERVER");
     let (server, passed_over) = args::server(&cli.command, global.server, variable)?;
     global.server = server;
     if let Some(text) = passed_over {
         output.note(format!("note: {text}"));
     }
-    sources.file.clone_from(&global.config);
-    sources.flags.clone_from(&global.set);
-    if let Command::Serve(serve::Args {
-        roles: Some(roles), ..
-    }) = &cli.command
-    {
-        sources
-            .flags
-            .push(("serve.roles".to_owned(), roles.clone()));
-    }
-    let (mut config, one_off, notices) = if cli.command.is_one_off() {
-        let (config, one_off, notices) = OneOff::load(&sources)?;
-        (config, Some(one_off), notices)
+    let (mut config, original, notices) = if cli.command.is_one_off() {
+        let (config, said, notices) = MeetClockify::for_one_off(&sources)?;
+        (config, Some(said), notices)
+    } else if cli.command.is_server() {
+        MeetClockify::for_server(&sources, original::is_schedule)?
     } else {
         let (config, notices) = Config::load(&sources)?;
         (config, None, notices)
@@ -123,10 +122,26 @@ fn prepare(cli: &Cli, output: Output) -> anyhow::Result<Context> {
     Ok(Context {
         global,
         config,
-        one_off,
+        original,
         notices,
         output,
     })
+}
+
+/// Where the settings of this command come from.
+fn sources(cli: &Cli) -> Sources {
+    let mut sources = Sources::of_process();
+    sources.file.clone_from(&cli.global.config);
+    sources.flags.clone_from(&cli.global.set);
+    if let Command::Serve(serve::Args {
+        roles: Some(roles), ..
+    }) = &cli.command
+    {
+        sources
+            .flags
+            .push(("serve.roles".to_owned(), roles.clone()));
+    }
+    sources
 }
 
 async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
@@ -138,6 +153,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Token { command } => token::run(command, context).await,
         Command::Queue { command } => queue::run(command, context).await,
         Command::Db { command } => db::run(command, context).await,
+        Command::Settings(_) => unreachable!("done before"),
         Command::Doctor => doctor::run(context).await,
     }
 }

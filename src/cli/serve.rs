@@ -1,13 +1,14 @@
 //! `syncline serve`.
 
-use super::{Context, Exit, signals};
+use super::{Context, Exit, Usage, signals, token_file};
 use crate::{
     base::Clock,
     serve::{self, Listeners, Start},
-    startup::Migrate,
+    startup::{Migrate, original::Wanted},
     telemetry,
 };
 use serde_json::json;
+use std::path::PathBuf;
 
 /// Arguments of `serve`.
 #[derive(clap::Args, Debug)]
@@ -19,10 +20,26 @@ pub struct Args {
     /// Which parts of a server this process is: some of rpc, web, worker and scheduler, separated by commas
     #[arg(long, value_name = "ROLES")]
     pub roles: Option<String>,
+
+    /// The token file of meet-clockify-sync, for a server with its variables; `token.json` is read if it is there
+    #[arg(long, value_name = "FILE")]
+    token: Option<PathBuf>,
 }
 
 pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
     telemetry::announce(&context.notices);
+    let wanted = match (context.original, args.token) {
+        (Some(said), file) => Some(Wanted {
+            token_file: token_file::content(file.as_deref(), &said)?,
+            said,
+        }),
+        (None, Some(_)) => {
+            let why = "--token: the file is for the sync of GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET and CLOCKIFY_API_TOKEN, which are not \
+                       all set; `syncline token import` stores it without them";
+            return Err(Usage(why.to_owned()).into());
+        }
+        (None, None) => None,
+    };
     let shutdown = signals::shutdown()?;
     let listeners = Listeners::bind(&context.config).await?;
     let migrate = match args.no_migrate {
@@ -36,7 +53,12 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
         });
         context.output.result(&addresses, |_| String::new())?;
     }
-    let start = Start::Settings(Box::new(context.config), Clock::system(), migrate);
+    let start = Start::Settings {
+        config: Box::new(context.config),
+        clock: Clock::system(),
+        migrate,
+        wanted: wanted.map(Box::new),
+    };
     serve::run(start, listeners, shutdown).await?;
     Ok(Exit::Done)
 }

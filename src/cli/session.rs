@@ -116,8 +116,8 @@ impl Session {
     }
 
     /// `QueueService`.
-    pub fn queues(&self) -> QueueServiceClient<Channel> {
-        QueueServiceClient::new(self.channel.clone())
+    pub fn queues(&self) -> QueueServiceClient<Wire> {
+        QueueServiceClient::new(self.wire())
     }
 
     /// What is in this process; `None` when a server was named.

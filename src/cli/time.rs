@@ -8,6 +8,13 @@ pub fn moment(at: Option<&Timestamp>) -> String {
     read(at).map_or(String::new(), |at| at.format("%Y-%m-%d %H:%M").to_string())
 }
 
+/// `2026-11-20 14:05:30`, or nothing.
+pub fn second(at: Option<&Timestamp>) -> String {
+    read(at).map_or(String::new(), |at| {
+        at.format("%Y-%m-%d %H:%M:%S").to_string()
+    })
+}
+
 /// `0h 31m`, or nothing where one of them is missing.
 pub fn length(from: Option<&Timestamp>, to: Option<&Timestamp>) -> String {
     match (read(from), read(to)) {

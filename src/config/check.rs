@@ -1,8 +1,8 @@
 //! The rules: what each setting may be, and which settings must fit together.
 
 use super::{
-    Clockify, Config, Data, Database, Faults, Google, Grpc, Http, Log, LogFormat, Origin, Otel,
-    Outbound, Pooler, Queue, Redis, Runs, Serve, Syncs, Tokens, database, endpoint,
+    Clockify, Config, Data, Database, Faults, Google, Grpc, Http, Log, LogFormat, MOST_DAYS,
+    Origin, Otel, Outbound, Pooler, Queue, Redis, Runs, Serve, Syncs, Tokens, database, endpoint,
     layers::{Value, Values},
     listen,
     read::Reader,
@@ -54,10 +54,11 @@ pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
             history_retention: read.duration("tokens.history_retention", "1h", "3650d"),
         },
         syncs: Syncs {
-            days: read.number("syncs.days", 1..=1825),
+            days: read.number("syncs.days", 1..=MOST_DAYS),
             overlap: read.duration("syncs.overlap", "0s", "30d"),
             visibility_grace: read.duration("syncs.visibility_grace", "0s", "10m"),
             description_limit: read.number("syncs.description_limit", 200..=CLOCKIFY_DESCRIPTION),
+            dry_run: read.required("syncs.dry_run", truth),
         },
         log: Log {
             level: read.required("log.level", str::parse),
@@ -110,6 +111,16 @@ fn key(text: &str) -> Result<Secret, String> {
             "expected 32 bytes in base64 (openssl rand -base64 32), or several separated by commas; number {} is not",
             wrong + 1
         )),
+    }
+}
+
+/// As `DRY_RUN` was written. The original took everything but `true` and `1` for "no"; a dry run that is spelled otherwise
+/// must not write.
+fn truth(text: &str) -> Result<bool, String> {
+    match text.to_lowercase().as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err("expected true, 1, false or 0".to_owned()),
     }
 }
 

@@ -91,8 +91,7 @@ fn tables() -> String {
 fn outcome(verdict: Verdict) -> String {
     match verdict {
         Verdict::Ours(key) => format!("**ours**: sets `{key}`"),
-        Verdict::OneOff(what) => format!("**`sync once` only**: {what}"),
-        Verdict::Later(why) => format!("**no effect yet**, with a notice: {why}"),
+        Verdict::Original(what) => format!("**`serve` and `sync once`**: {what}"),
         Verdict::Ignored(why) => format!("**ignored**, with a notice: {why}"),
         Verdict::Common(why) => format!("left alone: {why}"),
         Verdict::Refused(why) => format!("**refused** unless it is `false` or `0`: {why}"),

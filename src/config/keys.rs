@@ -8,7 +8,7 @@ pub(super) const DEFAULT_FILE: &str = include_str!("../config.default.toml");
 
 /// Plain names of variables, kept because other programs and the originals use them, with the key that they set. The
 /// name with SYNCLINE_ wins where both are set in one place.
-pub(super) const PLAIN: [(&str, &str); 12] = [
+pub(super) const PLAIN: [(&str, &str); 13] = [
     ("DATABASE_URL", "database.url"),
     ("SYNCLINE_MIGRATE_URL", "database.migrate_url"),
     ("DATABASE_URL_DIRECT", "database.migrate_url"),
@@ -19,6 +19,7 @@ pub(super) const PLAIN: [(&str, &str); 12] = [
     ("GOOGLE_CLIENT_ID", "google.client_id"),
     ("GOOGLE_CLIENT_SECRET", "google.client_secret"),
     ("CLOCKIFY_API_BASE", "clockify.url"),
+    ("DRY_RUN", "syncs.dry_run"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "otel.endpoint"),
     ("OTEL_SERVICE_NAME", "otel.service_name"),
 ];

@@ -11,9 +11,10 @@ mod file;
 mod keys;
 mod layers;
 mod levels;
+mod list;
 mod listen;
+mod meet_clockify;
 mod names;
-mod one_off;
 pub mod originals;
 mod read;
 mod roles;
@@ -25,13 +26,17 @@ mod variables;
 
 pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
 pub use levels::Levels;
-pub use one_off::OneOff;
+pub use list::Setting;
+pub use meet_clockify::MeetClockify;
 pub use roles::{Role, Roles};
 pub use sources::Sources;
 
 use self::variables::Variables;
 use crate::{base::Secret, outbound::Budget};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// Longest window that a sync may look back, in days.
+pub const MOST_DAYS: u32 = 1825;
 
 /// All settings. `config.default.toml` says what each one means.
 #[derive(Clone, Debug)]
@@ -278,7 +283,7 @@ pub struct Tokens {
 /// What syncs do when they do not say otherwise.
 #[derive(Clone, Debug)]
 pub struct Syncs {
-    /// Days that a sync looks back, 1 to 1825.
+    /// Days that a sync looks back, 1 to [`MOST_DAYS`].
     pub days: u32,
     /// How far before the newest record the next run starts reading.
     pub overlap: Duration,
@@ -286,6 +291,8 @@ pub struct Syncs {
     pub visibility_grace: Duration,
     /// Longest description of a time entry, in characters.
     pub description_limit: usize,
+    /// Whether runs only say what they would do.
+    pub dry_run: bool,
 }
 
 /// How log lines look.
@@ -337,7 +344,7 @@ impl Config {
     fn gather(sources: &Sources, faults: &mut Faults) -> (Self, Vec<Notice>, Variables) {
         let mut notices = Vec::new();
         let variables = Variables::of(sources, faults);
-        names::judge(&variables, sources.one_off, faults, &mut notices);
+        names::judge(&variables, sources.obeys_original, faults, &mut notices);
         let values = layers::gather(sources, &variables, faults);
         let config = check::config(&values, faults);
         (config, notices, variables)

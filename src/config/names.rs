@@ -30,10 +30,10 @@ pub(super) const RESERVED: [(&str, Verdict); 3] = [
 /// Names with this start belong to the test suite.
 const TESTS: &str = "SYNCLINE_TEST_";
 
-/// Adds faults and notices. With `one_off` the caller is the one-off run, which obeys the original's variables.
+/// Adds faults and notices. `obeys_original`: the caller obeys the variables of meet-clockify-sync.
 pub(super) fn judge(
     variables: &Variables,
-    one_off: bool,
+    obeys_original: bool,
     faults: &mut Faults,
     notices: &mut Vec<Notice>,
 ) {
@@ -41,15 +41,13 @@ pub(super) fn judge(
     let mut said: BTreeMap<(bool, String), Vec<&str>> = BTreeMap::new();
     for name in variables.names() {
         let (quiet, text) = match of_name(name, variables, faults) {
-            // The original's one-off run did not use them either.
-            Some(Verdict::Later(why)) => (one_off, format!("no effect yet: {why}")),
             Some(Verdict::Ignored(why)) => (false, format!("no effect: {why}")),
             Some(Verdict::Common(why)) => (true, format!("left alone: {why}")),
-            Some(Verdict::OneOff(_)) if !one_off => (
+            Some(Verdict::Original(_)) if !obeys_original => (
                 false,
-                "no effect here: only `sync once` reads it".to_owned(),
+                "no effect here: only `serve` and `sync once` read it".to_owned(),
             ),
-            Some(Verdict::Refused(why)) if !is_obeyed(name, one_off) && is_on(variables, name) => {
+            Some(Verdict::Refused(why)) if is_on(variables, name) => {
                 faults.add(name, None, why);
                 continue;
             }
@@ -69,12 +67,8 @@ fn of_name(name: &str, variables: &Variables, faults: &mut Faults) -> Option<Ver
     }
     originals::verdict(name).or_else(|| {
         let plain = name.strip_suffix("_FILE")?;
-        originals::verdict(plain).filter(|verdict| matches!(verdict, Verdict::OneOff(_)))
+        originals::verdict(plain).filter(|verdict| matches!(verdict, Verdict::Original(_)))
     })
-}
-
-fn is_obeyed(name: &str, one_off: bool) -> bool {
-    one_off && !name.starts_with("SYNCLINE_")
 }
 
 fn is_on(variables: &Variables, name: &str) -> bool {

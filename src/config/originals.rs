@@ -6,16 +6,13 @@
 pub enum Verdict {
     /// It sets this key.
     Ours(&'static str),
-    /// `sync once` obeys it, as this says; nothing else does.
-    OneOff(&'static str),
-    /// It has no effect yet, because of this; said aloud when it is set.
-    Later(&'static str),
+    /// `serve` and `sync once` obey it, as this says; nothing else does.
+    Original(&'static str),
     /// It has no effect, because of this; said aloud when it is set.
     Ignored(&'static str),
     /// It has no effect, and so many other programs use the name that saying so would only be noise.
     Common(&'static str),
-    /// Set to anything but `false` or `0` it is a fault outside of `sync once`: ignoring it would do what its owner
-    /// wanted to prevent.
+    /// Set to anything but `false` or `0` it is a fault: ignoring it would do what its owner wanted to prevent.
     Refused(&'static str),
 }
 
@@ -61,7 +58,7 @@ const fn variable(of: &'static str, name: &'static str, verdict: Verdict) -> Var
     Variable { name, of, verdict }
 }
 
-use Verdict::{Common, Ignored, Later, OneOff, Ours, Refused};
+use Verdict::{Common, Ignored, Original, Ours};
 
 const NO_CORS: &str = "pages of other sites may not call";
 const NO_SESSIONS: &str = "there are no users and sessions yet";
@@ -82,50 +79,46 @@ pub const VARIABLES: &[Variable] = &[
     variable(
         "M",
         "GOOGLE_REDIRECT_URI",
-        OneOff("checked, then unused: consent comes back to a loopback port of our own"),
+        Original("checked, then unused: consent comes back to a loopback port of our own"),
     ),
     variable(
         "M",
         "GOOGLE_USER_EMAIL",
-        OneOff(
+        Original(
             "the account that the Google token must belong to; compared where the token tells its mail address",
         ),
     ),
     variable(
         "M",
         "GOOGLE_TOKEN_BASE64",
-        OneOff("the token file in base64, where no --token is given"),
+        Original("the token file in base64, where no --token is given"),
     ),
-    variable("M", "CLOCKIFY_API_TOKEN", OneOff("the Clockify API key")),
+    variable("M", "CLOCKIFY_API_TOKEN", Original("the Clockify API key")),
     variable("M", "CLOCKIFY_API_BASE", Ours("clockify.url")),
     variable(
         "M",
         "CLOCKIFY_API_DELAY",
-        OneOff("checked, then unused: clockify.budget keeps the pace"),
+        Original("checked, then unused: clockify.budget keeps the pace"),
     ),
     variable(
         "M",
         "SYNC_DAYS",
-        OneOff("days to look back, 1 to 1825; without it syncs.days"),
+        Original("days to look back, 1 to 1825; without it as `syncs.days` says"),
     ),
     variable(
         "M",
         "MEET_PROJECT_NAME",
-        OneOff("the Clockify project; without it \"Google Meet\""),
+        Original("the Clockify project; without it \"Google Meet\""),
     ),
-    variable(
-        "M D",
-        "DRY_RUN",
-        Refused(
-            "only `sync once` obeys it, everything else would write all the same; remove it, or use `sync preview`",
-        ),
-    ),
+    variable("M D", "DRY_RUN", Ours("syncs.dry_run")),
     variable("M G C A D", "DATABASE_URL", Ours("database.url")),
     variable("M G D", "REDIS_URL", Ours("redis.url")),
     variable(
         "M",
         "SYNC_SCHEDULE",
-        Later("there are no schedules yet; run `sync once` or `sync run` from cron until then"),
+        Original(
+            "when `serve` runs the sync, by the clock of the process's time zone (TZ); without it `0 * * * *`",
+        ),
     ),
     variable("M", "BASIC_AUTH_USERNAME", Ours("auth.basic_username")),
     variable("M", "BASIC_AUTH_PASSWORD", Ours("auth.basic_password")),

@@ -1,5 +1,6 @@
 //! Where settings may come from. Everything is passed in, so that tests need no environment of their own.
 
+use super::{Faults, variables::Variables};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// The places that [`super::Config::load`] looks at. Not `Debug`: the environment holds secrets.
@@ -14,8 +15,8 @@ pub struct Sources {
     pub environment: BTreeMap<String, String>,
     /// Settings from the command line: dotted key and text.
     pub flags: Vec<(String, String)>,
-    /// Whether the caller obeys the variables of the original's one-off run, `DRY_RUN` above all.
-    pub one_off: bool,
+    /// Whether the caller obeys the variables of meet-clockify-sync.
+    pub obeys_original: bool,
 }
 
 impl Sources {
@@ -34,6 +35,12 @@ impl Sources {
                 .collect(),
             ..Self::default()
         }
+    }
+
+    /// A variable of the environment, else of `.env`; what is wrong with that file is for [`super::Config::load`] to say.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let variables = Variables::of(self, &mut Faults::default());
+        variables.get(name).map(|value| value.text.clone())
     }
 
     /// Adds a setting from the command line.

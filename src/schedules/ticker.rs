@@ -123,7 +123,11 @@ async fn look(app: App, bell: Arc<Notify>, pulse: Pulse, shutdown: CancellationT
             app.db.measure_offset().await?;
             tick(&app).await
         };
-        match looked.await {
+        // A look that waits for a database that is gone would hold the end up; what it had begun is rolled back.
+        let Some(looked) = shutdown.run_until_cancelled(looked).await else {
+            return;
+        };
+        match looked {
             Ok(kept) => {
                 pulse.beat();
                 if kept.schedules > 0 {

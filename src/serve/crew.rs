@@ -12,7 +12,10 @@ use crate::{
         health::{Board, Watcher},
         left_behind, services,
     },
-    startup::{self, Migrate},
+    startup::{
+        self, Migrate,
+        original::{self, Wanted},
+    },
     telemetry, tokens,
 };
 use std::time::Duration;
@@ -26,7 +29,16 @@ pub enum Start {
     /// It is there.
     Open(App),
     /// It is opened as the settings say; while a PostgreSQL server does not answer, again and again.
-    Settings(Box<Config>, Clock, Migrate),
+    Settings {
+        /// The settings.
+        config: Box<Config>,
+        /// The time.
+        clock: Clock,
+        /// What becomes of an older database.
+        migrate: Migrate,
+        /// What the original's variables ask for.
+        wanted: Option<Box<Wanted>>,
+    },
 }
 
 impl Start {
@@ -34,7 +46,7 @@ impl Start {
     pub fn config(&self) -> &Config {
         match self {
             Self::Open(app) => &app.config,
-            Self::Settings(config, ..) => config,
+            Self::Settings { config, .. } => config,
         }
     }
 
@@ -42,7 +54,7 @@ impl Start {
     fn may_wait(&self) -> bool {
         match self {
             Self::Open(_) => false,
-            Self::Settings(config, ..) => {
+            Self::Settings { config, .. } => {
                 let target = startup::database_options(config).target;
                 matches!(target, Target::Postgres(_))
             }
@@ -96,7 +108,12 @@ impl Crew {
     async fn attempt(start: &Start, board: &Board) -> Result<Self> {
         let app = match start {
             Start::Open(app) => app.clone(),
-            Start::Settings(config, clock, migrate) => {
+            Start::Settings {
+                config,
+                clock,
+                migrate,
+                ..
+            } => {
                 let app = startup::open((**config).clone(), clock.clone(), *migrate).await?;
                 left_behind::mention(&app).await;
                 app
@@ -132,6 +149,15 @@ impl Crew {
             board: board.clone(),
         };
         watcher.look().await;
+        if let Start::Settings {
+            wanted: Some(wanted),
+            ..
+        } = start
+        {
+            let looking =
+                original::look_after(crew.app.clone(), (**wanted).clone(), crew.ticking.clone());
+            crew.others.spawn(looking);
+        }
         crew.others.spawn(watcher.keep_looking(crew.end.clone()));
         crew.others
             .spawn(tokens::keep_books(crew.app.clone(), crew.end.clone()));

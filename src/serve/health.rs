@@ -112,7 +112,8 @@ impl Watcher {
     /// Goes on looking.
     pub(super) async fn keep_looking(self, stop: CancellationToken) {
         while tokio::time::timeout(EVERY, stop.cancelled()).await.is_err() {
-            self.look().await;
+            // A look that waits for a database that is gone would hold the end up.
+            stop.run_until_cancelled(self.look()).await;
         }
     }
 

@@ -49,8 +49,14 @@ pub fn check_window(start: DateTime<Utc>, end: DateTime<Utc>) -> Result<()> {
 }
 
 /// Deletes what carries our marker and starts in the window. Refuses, and deletes nothing, when their number is not the
-/// expected one.
+/// expected one, and where the settings say that nothing is written.
 pub async fn clean_up(app: &App, sync: &Sync, request: Request) -> Result<Report> {
+    if app.config.syncs.dry_run && !request.only_count {
+        return Err(Error::precondition(
+            "NOTHING_IS_WRITTEN",
+            "syncs.dry_run (DRY_RUN) is set, so nothing is deleted: remove it, or only count",
+        ));
+    }
     let pass = Pass::open(app, sync, None, Options::default()).await?;
     let (start, end) = (
         request.start.unwrap_or(pass.window.start),

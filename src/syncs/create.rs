@@ -5,7 +5,7 @@ use crate::{
     base::{
         Error, Result, SyncName, TenantId, TokenName, Violation, error::all_valid, name::shown,
     },
-    db::Scope,
+    db::{Scope, Tx},
     schedules::Spec,
     syncs::{Sync, definition::Definition, schedule, store},
     tokens::{self, Provider},
@@ -62,12 +62,20 @@ pub async fn create(app: &App, create: Create) -> Result<Sync> {
             None => Ok(sync),
         };
     }
-    if !store::syncs::insert(&mut tx, &sync).await? {
+    if !put(app, &mut tx, &sync, create.schedule).await? {
         return Err(exists());
     }
-    schedule::set(app, &mut tx, &sync, create.schedule).await?;
     tx.commit().await?;
     Ok(sync)
+}
+
+/// The same as a part of a transaction that writes more, for a sync that was checked; `false` when its name is taken.
+pub async fn put(app: &App, tx: &mut Tx, sync: &Sync, spec: Option<Spec>) -> Result<bool> {
+    let is_new = store::syncs::insert(tx, sync).await?;
+    if is_new {
+        schedule::set(app, tx, sync, spec).await?;
+    }
+    Ok(is_new)
 }
 
 /// What of a sync can be judged by itself; `None` is what could not be read, or stays as it is.

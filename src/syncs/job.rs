@@ -87,12 +87,16 @@ async fn run(handle: &Handle, summary: &mut Summary) -> Result<()> {
         full: arguments.full,
     };
     let outcome = async {
-        if arguments.dry_run {
+        if arguments.dry_run || app.config.syncs.dry_run {
             let (pass, source) = Pass::open_both(&app, &sync, None, options).await?;
             handle
                 .log("info", "a dry run: nothing is written to any provider")
                 .await?;
             *summary = preview::preview(&pass, source).await?.summary;
+            if !arguments.dry_run {
+                let notice = "syncs.dry_run (DRY_RUN) is set where this ran: nothing was written";
+                summary.notices.push(notice.to_owned());
+            }
             return Ok(());
         }
         let (pass, source) = Pass::open_both(&app, &sync, Some(handle), options).await?;

@@ -33,8 +33,9 @@ pub struct Report {
     pub duplicates_deleted: u64,
 }
 
-/// Looks, and settles unless it should `only_report`.
+/// Looks, and settles unless it should `only_report`, or the settings say that nothing is written.
 pub async fn reconcile(app: &App, sync: &Sync, days: u32, only_report: bool) -> Result<Report> {
+    let only_report = only_report || app.config.syncs.dry_run;
     let pass = Pass::open(app, sync, None, Options { days, full: false }).await?;
     let view = pass.look(&[]).await?;
     let mut report = Report {

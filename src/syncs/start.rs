@@ -30,7 +30,13 @@ pub struct Terms {
 }
 
 /// Accepts a run. `NotFound` when there is no such sync. The same `request_id` answers with the same run.
+///
+/// Where the settings say that nothing is written, the run says from the start that it is a dry one.
 pub async fn start(app: &App, sync: SyncName, arguments: Arguments, terms: Terms) -> Result<Run> {
+    let arguments = Arguments {
+        dry_run: arguments.dry_run || app.config.syncs.dry_run,
+        ..arguments
+    };
     let mut tx = app.db.read(Scope::Tenant(sync.tenant.clone())).await?;
     let found = store::syncs::get(&mut tx, &sync).await?;
     drop(tx);

@@ -103,8 +103,11 @@ pub async fn keep_books(app: App, stop: CancellationToken) {
         if stopping {
             return;
         }
+        // What is being forgotten is forgotten the next time, too; it must not hold the end up.
         if round.is_multiple_of(BETWEEN_TIDYINGS)
-            && let Err(error) = history::forget_history(&app).await
+            && let Some(Err(error)) = stop
+                .run_until_cancelled(history::forget_history(&app))
+                .await
         {
             tracing::warn!(error = %error, "old history of tokens cannot be forgotten");
         }

@@ -18,6 +18,9 @@ use serde_json::json;
 /// What browsers show in the box that asks for name and password.
 const ASK: HeaderValue = HeaderValue::from_static("Basic realm=\"Syncline\", charset=\"UTF-8\"");
 
+/// What is asked for where a provider's consent is missing: nothing that a browser could show a box for.
+const CONSENT: HeaderValue = HeaderValue::from_static("OAuth realm=\"provider\"");
+
 /// A request that was not carried out.
 #[derive(Debug)]
 pub struct Problem {
@@ -53,13 +56,12 @@ impl From<Error> for Problem {
 fn status(error: &Error) -> StatusCode {
     match error {
         Error::Invalid(_) => StatusCode::BAD_REQUEST,
-        Error::Unauthenticated { .. } => StatusCode::UNAUTHORIZED,
+        Error::Unauthenticated { .. } | Error::NeedsReauth { .. } => StatusCode::UNAUTHORIZED,
         Error::Denied { .. } => StatusCode::FORBIDDEN,
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
         Error::Exists { .. }
         | Error::Conflict { .. }
         | Error::Precondition { .. }
-        | Error::NeedsReauth { .. }
         | Error::Refused { .. }
         | Error::Cancelled => StatusCode::CONFLICT,
         Error::Exhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -85,7 +87,11 @@ impl IntoResponse for Problem {
         }));
         let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.push((WWW_AUTHENTICATE, ASK));
+            let needed = match reason.as_str() {
+                "NEEDS_REAUTH" => CONSENT,
+                _ => ASK,
+            };
+            headers.push((WWW_AUTHENTICATE, needed));
         }
         if let Some(wait) = retry_after {
             // Whole seconds, and never too early.

@@ -1,8 +1,13 @@
 //! `POST /sync`: runs a sync, as the original server did, which had only one.
 
 use crate::{
-    base::{Error, Result, SyncName, Violation, error::all_valid, name::shown},
-    syncs::{job::Arguments, start},
+    app::App,
+    base::{
+        Error, ResourceId, Result, SyncName, TokenName, Violation, error::all_valid, name::shown,
+    },
+    db::Scope,
+    syncs::{job::Arguments, start, store},
+    tokens::{self, Provider, Standing},
     web::{Site, problem::Problem},
 };
 use axum::{
@@ -50,6 +55,7 @@ pub async fn run(
         ..Arguments::default()
     };
     let (name, request_id) = check(name.as_deref().unwrap_or(USUAL), request_id.as_deref())?;
+    check_tokens(&app, &name).await?;
     let terms = start::Terms {
         request_id,
         ..start::Terms::default()
@@ -63,6 +69,59 @@ pub async fn run(
         "run": run.name.to_string(),
     });
     Ok((StatusCode::ACCEPTED, Json(document)))
+}
+
+/// A run without a usable token would only fail, where the caller does not look: the original answered 401, too.
+async fn check_tokens(app: &App, name: &SyncName) -> Result<()> {
+    let mut tx = app.db.read(Scope::Tenant(name.tenant.clone())).await?;
+    let found = store::syncs::get(&mut tx, name).await?;
+    drop(tx);
+    let Some(sync) = found else {
+        return check_first_consent(app, name).await;
+    };
+    for token in [&sync.source, &sync.destination] {
+        let token = tokens::get(app, token).await?;
+        if let Standing::NeedsReauth | Standing::Revoked = token.standing(app.db.now()) {
+            let (name, why) = (token.name(), &token.state_reason);
+            let consent = consent(token.provider, &name);
+            let why = match why.as_str() {
+                "" => "it was revoked",
+                why => why,
+            };
+            return Err(Error::NeedsReauth {
+                message: format!("{name} cannot be used: {why}. {consent}"),
+                token: name.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The usual sync is made of the original's variables once there is a consent, so without one that is what is missing.
+async fn check_first_consent(app: &App, name: &SyncName) -> Result<()> {
+    let token = TokenName::new(name.tenant.clone(), ResourceId::parse("id", "google")?);
+    if name.to_string() != USUAL || tokens::get(app, &token).await.is_ok() {
+        return Err(name.not_found());
+    }
+    let consent = consent(Provider::Google, &token);
+    Err(Error::NeedsReauth {
+        message: format!("there is no Google token yet. {consent}"),
+        token: token.to_string(),
+    })
+}
+
+/// What a person types to make a token work.
+fn consent(provider: Provider, token: &TokenName) -> String {
+    let id = match token.id.as_str() {
+        usual if usual == provider.as_str() => String::new(),
+        id => format!(" --id {id}"),
+    };
+    match provider {
+        Provider::Google => format!("Consent with `syncline token login google{id}`"),
+        Provider::Clockify => {
+            format!("Give a new key with `syncline token add clockify{id} --replace`")
+        }
+    }
 }
 
 /// Everything that is wrong with the two at once.

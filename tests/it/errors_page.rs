@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Words of others, and names, that look like a reason.
-const NOT_REASONS: [&str; 11] = [
+const NOT_REASONS: [&str; 14] = [
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
     "RATE_LIMIT_EXCEEDED",
     "RESOURCE_EXHAUSTED",
@@ -17,6 +17,9 @@ const NOT_REASONS: [&str; 11] = [
     "CARGO_PKG_VERSION",
     "OUT_DIR",
     "CLOCKIFY_API_TOKEN",
+    "MEET_PROJECT_NAME",
+    "SYNC_DAYS",
+    "SYNC_SCHEDULE",
     "SYNCLINE_GOOGLE_CLIENT_ID",
     "SYNCLINE_GOOGLE_CLIENT_SECRET",
     "SCREAMING_SNAKE_CASE",

@@ -33,6 +33,7 @@ async fn the_transcript_is_what_happens() {
             .replace("grpcurl ", &format!("{} ", grpcurl.display()));
         let command = run.replace_all(&command, last_run.as_str());
         let (_, printed) = Process::of("/bin/sh".as_ref(), &["-c", &command])
+            .env("PATH", path())
             .finish(LONG)
             .await;
         if let Some(found) = run.find(&printed) {
@@ -57,13 +58,7 @@ async fn every_command_of_the_readme_exists() {
     for command in commands {
         // Arguments are read before help is printed.
         let script = format!("{command} --help");
-        let program = PathBuf::from(env!("CARGO_BIN_EXE_syncline"));
-        let path = format!(
-            "{}:{}",
-            program.parent().unwrap().display(),
-            std::env::var("PATH").unwrap()
-        );
-        let shell = Process::of("/bin/sh".as_ref(), &["-c", &script]).env("PATH", path);
+        let shell = Process::of("/bin/sh".as_ref(), &["-c", &script]).env("PATH", path());
         let (status, output) = shell.finish(LONG).await;
         assert!(status.success(), "{command}\n{output}");
     }
@@ -80,6 +75,13 @@ fn a_transcript_that_lies_is_found() {
         &lines("at 2026-11-21T03:03:05.877257Z by 7c9e6679-7425-40de-944b-e07fc1f90ae7"),
         &lines("at 2027-01-01T00:00:00Z by 01a1fc0e-b9ab-736c-9974-de5b6449cb8c")
     ));
+}
+
+/// Where `syncline` is found first.
+fn path() -> String {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_syncline"));
+    let others = std::env::var("PATH").unwrap();
+    format!("{}:{others}", program.parent().unwrap().display())
 }
 
 fn readme() -> String {

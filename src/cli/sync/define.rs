@@ -1,6 +1,6 @@
 //! `syncline sync create` and `update`: a definition from a file, from flags, or from both (flags win).
 
-use super::{Command, Exit, Output, Session, rule, table};
+use super::{Command, Exit, Output, Session, rule, schedule, table};
 use crate::{
     api::v1::{self, AttendedTime, MappingRule, MeetToClockify, Sync, sync::Definition},
     cli::Usage,
@@ -32,6 +32,9 @@ pub struct Update {
     id: String,
     #[command(flatten)]
     flags: Box<Flags>,
+    /// Take the schedule away: the sync runs only when asked
+    #[arg(long)]
+    no_schedule: bool,
     /// Check everything, store nothing
     #[arg(long)]
     validate_only: bool,
@@ -96,12 +99,15 @@ pub struct Flags {
     /// IANA time zone of the times in descriptions
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
+    #[command(flatten)]
+    schedule: schedule::Flags,
 }
 
 /// A definition that is to be written.
 pub struct Wanted {
     id: String,
     is_new: bool,
+    no_schedule: bool,
     validate_only: bool,
     from_file: Option<Sync>,
     flags: Box<Flags>,
@@ -117,23 +123,30 @@ pub enum Ready {
 
 /// Reads the file of a definition, so that a bad one is refused before anything is opened.
 pub fn read(command: Command) -> anyhow::Result<Ready> {
-    let (id, flags, validate_only, is_new) = match command {
+    let (id, flags, no_schedule, validate_only, is_new) = match command {
         Command::Create(Create::MeetToClockify {
             id,
             flags,
             validate_only,
-        }) => (id, flags, validate_only, true),
+        }) => (id, flags, false, validate_only, true),
         Command::Update(Update {
             id,
             flags,
+            no_schedule,
             validate_only,
-        }) => (id, flags, validate_only, false),
+        }) => (id, flags, no_schedule, validate_only, false),
         other => return Ok(Ready::Other(other)),
     };
+    if no_schedule && flags.schedule.any() {
+        let why =
+            "--no-schedule: takes the schedule away; leave out --cron and all that describes one";
+        return Err(Usage(why.to_owned()).into());
+    }
     let from_file = flags.file.as_deref().map(of_file).transpose()?;
     Ok(Ready::Definition(Box::new(Wanted {
         id,
         is_new,
+        no_schedule,
         validate_only,
         from_file,
         flags,
@@ -143,13 +156,19 @@ pub fn read(command: Command) -> anyhow::Result<Ready> {
 /// Creates or changes the sync.
 pub async fn write(wanted: Box<Wanted>, session: &Session, output: Output) -> anyhow::Result<Exit> {
     let name = session.sync(&wanted.id);
-    let base = match (wanted.from_file, wanted.is_new) {
+    // A file without a schedule says nothing of it.
+    let filed = wanted.from_file.as_ref();
+    let is_scheduled = filed.is_some_and(|sync| sync.schedule.is_some())
+        || wanted.flags.schedule.any()
+        || wanted.no_schedule;
+    let mut base = match (wanted.from_file, wanted.is_new) {
         (Some(sync), _) => sync,
         (None, true) => Sync::default(),
-        (None, false) => {
-            let request = v1::GetSyncRequest { name: name.clone() };
-            session.syncs().get_sync(request).await?.into_inner()
-        }
+        (None, false) => get(&name, session).await?,
+    };
+    base.schedule = match wanted.no_schedule {
+        true => None,
+        false => wanted.flags.schedule.apply(base.schedule.take())?,
     };
     let sync = Sync {
         name,
@@ -166,16 +185,19 @@ pub async fn write(wanted: Box<Wanted>, session: &Session, output: Output) -> an
             session.syncs().create_sync(request).await
         }
         false => {
-            let paths = [
+            let mut paths = vec![
                 "display_name",
                 "source_token",
                 "destination_token",
                 "meet_to_clockify",
             ];
+            if is_scheduled {
+                paths.push("schedule");
+            }
             let request = v1::UpdateSyncRequest {
                 sync: Some(sync),
                 update_mask: Some(FieldMask {
-                    paths: paths.map(str::to_owned).to_vec(),
+                    paths: paths.into_iter().map(str::to_owned).collect(),
                 }),
                 validate_only: wanted.validate_only,
             };
@@ -266,6 +288,14 @@ fn of_file(file: &Path) -> anyhow::Result<Sync> {
     Ok(sync)
 }
 
+/// A sync as it is stored.
+pub async fn get(name: &str, session: &Session) -> anyhow::Result<Sync> {
+    let request = v1::GetSyncRequest {
+        name: name.to_owned(),
+    };
+    Ok(session.syncs().get_sync(request).await?.into_inner())
+}
+
 /// The definition of a sync, which has one kind so far.
 pub fn meet(sync: &Sync) -> Option<&MeetToClockify> {
     let Definition::MeetToClockify(definition) = sync.definition.as_ref()?;
@@ -319,6 +349,9 @@ pub fn shown(sync: &Sync) -> String {
             .filter_map(|(on, text)| on.then_some(text))
             .collect();
         rows.push(row("leave out", skips.join(", ")));
+    }
+    if let Some(schedule) = &sync.schedule {
+        rows.extend(schedule::rows(schedule));
     }
     table(
         ["", ""],

@@ -9,7 +9,7 @@ mod preview;
 mod rule;
 mod run;
 mod runs;
-mod zone;
+mod schedule;
 
 use super::{
     Context, Exit,
@@ -71,6 +71,25 @@ pub enum Command {
         /// The run's id
         run: String,
     },
+    /// Let a sync's schedule rest; runs that were accepted go on
+    Pause {
+        /// The sync's id
+        id: String,
+        /// Why, for people
+        #[arg(long, value_name = "TEXT", default_value_t)]
+        note: String,
+    },
+    /// Let a sync's schedule fire again, from now on
+    Resume {
+        /// The sync's id
+        id: String,
+    },
+    /// Run the times of a sync's schedule in a range of the past that have no run
+    Backfill(schedule::Backfill),
+    /// What became of every time of a sync's schedule, newest first
+    Occurrences(schedule::Occurrences),
+    /// When a schedule runs next, and what the clock does then; stores nothing
+    Times(schedule::Times),
     /// Look for second copies, edited and deleted entries at the destination; changes nothing
     Duplicates {
         /// The sync's id
@@ -102,12 +121,8 @@ async fn on(ready: define::Ready, session: &Session, output: Output) -> anyhow::
     match command {
         Command::List => list(session, output).await,
         Command::Show { id } => {
-            let name = session.sync(&id);
-            let sync = session
-                .syncs()
-                .get_sync(v1::GetSyncRequest { name })
-                .await?;
-            output.result(&sync.into_inner(), define::shown)?;
+            let sync = define::get(&session.sync(&id), session).await?;
+            output.result(&sync, define::shown)?;
             Ok(Exit::Done)
         }
         Command::Rm { id } => {
@@ -129,6 +144,11 @@ async fn on(ready: define::Ready, session: &Session, output: Output) -> anyhow::
         Command::Cancel { run } => runs::cancel(&run, session, output).await,
         Command::Retry { run } => runs::retry(&run, session, output).await,
         Command::Logs { run } => runs::logs(&run, session, output).await,
+        Command::Pause { id, note } => schedule::pause(&id, note, session, output).await,
+        Command::Resume { id } => schedule::resume(&id, session, output).await,
+        Command::Backfill(args) => schedule::backfill(args, session, output).await,
+        Command::Occurrences(args) => schedule::occurrences(args, session, output).await,
+        Command::Times(args) => schedule::times(args, session, output).await,
         Command::Duplicates { id, days } => cleanup::duplicates(&id, days, session, output).await,
         Command::Cleanup(args) => cleanup::run(args, session, output).await,
         Command::Create(_) | Command::Update(_) | Command::Once(_) => unreachable!("done before"),
@@ -153,7 +173,14 @@ async fn list(session: &Session, output: Output) -> anyhow::Result<Exit> {
     output.result(&all, |all| match all.syncs.is_empty() {
         true => "no syncs yet: `syncline sync create meet-to-clockify ID`".to_owned(),
         false => table(
-            ["SYNC", "FROM", "TO", "RULES", "READ UNTIL (UTC)"],
+            [
+                "SYNC",
+                "FROM",
+                "TO",
+                "RULES",
+                "READ UNTIL (UTC)",
+                "NEXT RUN (UTC)",
+            ],
             all.syncs.iter().map(|sync| {
                 [
                     last(&sync.name),
@@ -163,6 +190,10 @@ async fn list(session: &Session, output: Output) -> anyhow::Result<Exit> {
                         .map_or(0, |definition| definition.rules.len())
                         .to_string(),
                     time::moment(sync.watermark.as_ref()),
+                    match &sync.schedule {
+                        Some(schedule) if schedule.pause.is_some() => "paused".to_owned(),
+                        schedule => schedule.as_ref().map(schedule::next).unwrap_or_default(),
+                    },
                 ]
             }),
         ),

@@ -51,6 +51,7 @@ pub async fn run(args: Args, session: &Session, output: Output) -> anyhow::Resul
     Ok(figures::exit(&run))
 }
 
-fn uuid(text: &str) -> Result<Uuid, &'static str> {
+/// Reads a UUID from the command line.
+pub fn uuid(text: &str) -> Result<Uuid, &'static str> {
     Uuid::parse_str(text).map_err(|_| "expected a UUID as in 7c9e6679-7425-40de-944b-e07fc1f90ae7")
 }

@@ -152,7 +152,7 @@ fn everything_that_is_wrong_is_reported_at_once_with_its_place() {
         ("SYNCLINE_CLOCKIFY_BUDGET", "50"),
         ("SYNCLINE_KEY_FILE", "absent"),
         ("SYNCLINE_OUTBOUND_BACKOFF_BASE", "30s"),
-        ("DRY_RUN", "true"),
+        ("DRY_RUN", "maybe"),
     ];
     let sources = sources(dir.path(), &environment).with_flag("runs.pol", "1s");
     let faults = Config::load(&sources).unwrap_err();
@@ -177,7 +177,7 @@ fn everything_that_is_wrong_is_reported_at_once_with_its_place() {
         "clockify.budget (variable SYNCLINE_CLOCKIFY_BUDGET): expected requests per time",
         "SYNCLINE_KEY_FILE: ",
         "outbound.backoff_base (variable SYNCLINE_OUTBOUND_BACKOFF_BASE): expected at most outbound.backoff_max",
-        "DRY_RUN: only `sync once` obeys it",
+        "syncs.dry_run (variable DRY_RUN): expected true, 1, false or 0, got \"maybe\"",
         "runs.pol (command line): there is no such setting (did you mean runs.poll?)",
     ] {
         assert!(

@@ -38,13 +38,16 @@ fn variables_of_the_originals_get_a_word_when_it_matters() {
     );
     assert_eq!(texts(&[("PORT", "1"), ("PATH", "z")], true).len(), 1);
     for (name, expected) in [
-        ("SYNC_SCHEDULE", "no schedules yet"),
+        (
+            "SYNC_SCHEDULE",
+            "SYNC_SCHEDULE: no effect here: only `serve`",
+        ),
         ("RESEND_API_KEY", "no mails yet"),
         ("DISCORD_BOT_TOKEN", "not carried over"),
         ("CORS_ORIGINS", "other sites may not call"),
         (
             "CLOCKIFY_API_TOKEN",
-            "CLOCKIFY_API_TOKEN: no effect here: only `sync once`",
+            "CLOCKIFY_API_TOKEN: no effect here: only `serve` and `sync once`",
         ),
     ] {
         let said = texts(&[(name, "redis://canary")], false);
@@ -80,8 +83,11 @@ fn what_is_the_same_is_said_once() {
 #[test]
 fn what_its_owner_wanted_to_prevent_is_refused() {
     assert!(faults(&[("SYNCLINE_ADMIN_KEY", "x")]).contains("would guard nothing"));
-    assert!(faults(&[("DRY_RUN", "1")]).contains("would write all the same"));
-    assert!(load(&[("DRY_RUN", "false")]).is_ok() && load(&[("DRY_RUN", "0")]).is_ok());
+    for (text, dry) in [("1", true), ("TRUE", true), ("0", false), ("false", false)] {
+        let config = load(&[("DRY_RUN", text)]).unwrap();
+        assert_eq!(config.syncs.dry_run, dry, "{text}");
+    }
+    assert!(faults(&[("DRY_RUN", "yes")]).contains("expected true, 1, false or 0"));
 }
 
 #[test]

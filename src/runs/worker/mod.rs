@@ -11,7 +11,7 @@ mod take;
 
 use crate::{
     app::App,
-    base::{Result, RunName},
+    base::{Error, Result, RunName},
     db::Scope,
     queue::Queue,
     runs::{Job, Run, relay::Redis, store},
@@ -68,6 +68,11 @@ struct Inner {
     beaten: Mutex<Instant>,
 }
 
+/// How long a worker that leaves waits for its own looks at the database when nothing runs.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long it waits to say that it leaves.
+const SIGN_OFF: Duration = Duration::from_secs(3);
+
 /// A run that is executed here.
 struct Held {
     stop: CancellationToken,
@@ -115,13 +120,24 @@ impl Worker {
         self.inner.stop.cancel();
         self.inner.cancel_all();
         self.tasks.close();
-        if tokio::time::timeout(grace, self.tasks.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!("some runs did not stop in time: another worker takes them over");
+        tokio::select! {
+            ended = tokio::time::timeout(grace, self.tasks.wait()) => {
+                if ended.is_err() {
+                    tracing::warn!("some runs did not stop in time: another worker takes them over");
+                }
+            }
+            // Nothing runs, and somebody still waits for a database that does not answer.
+            () = self.inner.is_idle() => {}
         }
-        if let Err(error) = self.inner.sign_off().await {
+        // A courtesy, which a database that is gone must not make long.
+        let signed_off = tokio::time::timeout(SIGN_OFF, self.inner.sign_off()).await;
+        let late = |_| {
+            Err(Error::unavailable(
+                "DATABASE_BUSY",
+                "the database does not answer",
+            ))
+        };
+        if let Err(error) = signed_off.unwrap_or_else(late) {
             tracing::warn!(%error, "could not sign off; the runs are taken over after a while");
         }
     }
@@ -171,6 +187,16 @@ impl Inner {
 
     fn no_jobs(&self) -> bool {
         self.running().is_empty()
+    }
+
+    /// Returns when nothing has run here for a moment.
+    async fn is_idle(&self) {
+        loop {
+            tokio::time::sleep(IDLE).await;
+            if self.no_jobs() {
+                return;
+            }
+        }
     }
 
     fn cancel_all(&self) {

@@ -1,5 +1,7 @@
 //! What a sync is to do, and whether that makes sense: checked as a whole when it is written.
 
+pub use crate::config::MOST_DAYS;
+
 use crate::{
     base::{Violation, error::all_valid, name::shown},
     syncs::{describe::Template, destination::FIRST_WORKSPACE},
@@ -12,8 +14,6 @@ use serde::{Deserialize, Serialize};
 pub const DEFAULT_PROJECT: &str = "Google Meet";
 /// Google keeps conferences for so many days after their end.
 pub const HORIZON_DAYS: u32 = 30;
-/// Longest window that may be asked for, in days.
-pub const MOST_DAYS: u32 = 1825;
 
 const MOST_RULES: usize = 200;
 const MOST_CALENDARS: usize = 20;

@@ -7,6 +7,7 @@ pub mod doctor;
 mod login;
 mod once;
 mod runs;
+mod schedules;
 mod server;
 mod whereto;
 mod wire;

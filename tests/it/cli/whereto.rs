@@ -3,13 +3,14 @@
 use super::{LONG, Stage, ended};
 
 /// What works on this machine alone.
-const HERE: [&[&str]; 7] = [
+const HERE: [&[&str]; 8] = [
     &["serve"],
     &["demo", "--exit"],
     &["simulate", "--list-faults"],
     &["db", "status"],
     &["db", "migrate"],
     &["doctor"],
+    &["settings"],
     &["sync", "once"],
 ];
 
@@ -63,6 +64,14 @@ async fn the_flag_wins_over_the_variable_and_an_empty_variable_says_nothing() {
         .await;
     assert_eq!(status.code(), Some(1), "{text}");
     assert!(text.contains("127.0.0.1:1:"), "{text}");
+    let dotenv = stage.command(&["sync", "list"]);
+    std::fs::write(
+        dotenv.folder().join(".env"),
+        "SYNCLINE_SERVER=127.0.0.1:3\n",
+    )
+    .unwrap();
+    let dotenv = ended(dotenv).await;
+    assert!(dotenv.text.contains("127.0.0.1:3:"), "{}", dotenv.text);
     let variable = stage.command(&["sync", "list"]);
     let variable = ended(variable.env("SYNCLINE_SERVER", "127.0.0.1:2")).await;
     assert!(variable.text.contains("127.0.0.1:2:"), "{}", variable.text);

@@ -100,7 +100,46 @@ async fn a_wrong_variable_is_named_once_and_no_file_of_the_source_is() {
     let refused = ended(command).await;
     assert_eq!(
         refused.text,
-        "error: 1 setting is wrong\n  SYNC_DAYS: expected a number from 1 to 1825, got \"0\""
+        "error: 1 setting is wrong\n  SYNC_DAYS: expected a number from 1 to 1825, got \"0\"\n\
+         `syncline settings` lists all that there are, with their values"
+    );
+}
+
+#[tokio::test]
+async fn settings_are_listed_with_their_origin_when_they_are_wrong_too() {
+    let command = Process::syncline(&["settings"])
+        .env("SYNCLINE_RUNS_POLL", "soon")
+        .env("BASIC_AUTH_USERNAME", "ada")
+        .env("BASIC_AUTH_PASSWORD", "composed-canary");
+    let listed = ended(command).await;
+    assert_eq!(listed.code, 1, "{}", listed.text);
+    assert!(!listed.text.contains("canary"), "{}", listed.text);
+    let line = |key: &str| {
+        let line = listed.text.lines().find(|line| line.starts_with(key));
+        line.unwrap_or_else(|| panic!("{key} is missing: {}", listed.text))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(
+        line("auth.basic_password"),
+        "auth.basic_password (hidden) variable BASIC_AUTH_PASSWORD"
+    );
+    assert_eq!(line("runs.grace"), "runs.grace 25s built-in default");
+    assert_eq!(line("redis.url"), "redis.url (not set) built-in default");
+    assert!(
+        listed
+            .text
+            .contains("runs.poll (variable SYNCLINE_RUNS_POLL): expected"),
+        "{}",
+        listed.text
+    );
+    let some = ended(Process::syncline(&["settings", "clockify."])).await;
+    assert_eq!(
+        (some.code, some.text.lines().count()),
+        (0, 3),
+        "{}",
+        some.text
     );
 }
 

@@ -7,6 +7,8 @@ mod handover;
 mod kills;
 mod once;
 mod page;
+mod replicas;
+mod server;
 mod together;
 
 use crate::{

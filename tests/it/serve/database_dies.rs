@@ -1,7 +1,10 @@
 //! PostgreSQL is killed under a running server, as by a power cut, and comes back.
 
 use super::{Site, WORK, refused};
-use crate::kit::{Postgres, rounds};
+use crate::{
+    cli::LONG,
+    kit::{Postgres, rounds},
+};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use std::time::{Duration, Instant};
 use syncline::api::v1;
@@ -63,4 +66,21 @@ async fn a_server_outlives_its_killed_database_and_finishes_the_run_without_doub
              restart, {meetings} meetings, 0 doubled, 0 missing"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_server_whose_database_is_gone_ends_within_seconds_of_sigterm() {
+    let postgres = Postgres::start();
+    postgres.create_database("idle", "pg_default").await;
+    let site = Site::of(1).with("DATABASE_URL", postgres.url("idle"));
+    let mut server = site.serve().await;
+    postgres.kill();
+    server.readiness_becomes(NotServing, TOLD_WITHIN).await;
+    let told = Instant::now();
+    server.process.terminate();
+    let status = server.process.wait_exit(LONG).await;
+    let took = told.elapsed();
+    assert!(status.success(), "{}", server.process.output());
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    println!("ended {took:.1?} after SIGTERM without its database");
 }

@@ -1,4 +1,5 @@
-//! The time zone of this process, as other programs of the machine find it.
+//! The time zone of this process, as other programs of the machine find it: the original wrote its descriptions, and
+//! fired, by that clock.
 
 use std::path::Path;
 

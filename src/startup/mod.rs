@@ -1,4 +1,7 @@
-//! Opens an application as the settings say: database, migrations, keys, the way to the providers.
+//! Opens an application as the settings say: database, migrations, keys, the way to the providers; and makes what the
+//! variables of the original ask for.
+
+pub mod original;
 
 use crate::{
     app::App,
