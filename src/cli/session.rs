@@ -115,9 +115,14 @@ impl Session {
         InterceptedService::new(self.channel.clone(), self.credentials.clone())
     }
 
+    /// Whose resources commands are about.
+    pub fn tenant(&self) -> &ResourceId {
+        &self.tenant
+    }
+
     /// `QueueService`.
-    pub fn queues(&self) -> QueueServiceClient<Channel> {
-        QueueServiceClient::new(self.channel.clone())
+    pub fn queues(&self) -> QueueServiceClient<Wire> {
+        QueueServiceClient::new(self.wire())
     }
 
     /// What is in this process; `None` when a server was named.
