@@ -5,6 +5,7 @@ pub mod filter;
 pub mod page;
 pub mod status;
 mod timestamp;
+pub mod value;
 
 pub use timestamp::Timestamp;
 

@@ -115,6 +115,11 @@ impl Session {
         InterceptedService::new(self.channel.clone(), self.credentials.clone())
     }
 
+    /// Whose resources commands are about.
+    pub fn tenant(&self) -> &ResourceId {
+        &self.tenant
+    }
+
     /// `QueueService`.
     pub fn queues(&self) -> QueueServiceClient<Wire> {
         QueueServiceClient::new(self.wire())

@@ -8,7 +8,7 @@ use super::{
     read::Reader,
     units,
 };
-use crate::base::Secret;
+use crate::base::{ResourceId, Secret, name::shown};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::path::PathBuf;
 
@@ -45,6 +45,7 @@ pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
         queue: Queue {
             prefix: read.required("queue.prefix", prefix),
             window: read.number("queue.window", 1..=10_000),
+            external: read.required("queue.external", external),
         },
         google: google(read),
         clockify: clockify(read),
@@ -143,6 +144,26 @@ fn redis_url(text: &str) -> Result<Secret, String> {
     match is_redis && url::Url::parse(text).is_ok() {
         true => Ok(Secret::new(text)),
         false => Err("expected redis://… or rediss://…".to_owned()),
+    }
+}
+
+/// The queues of our own workers, which others cannot have.
+pub const OWN_QUEUES: [&str; 4] = ["sync", "digest", "import", "maintenance"];
+
+fn external(text: &str) -> Result<Vec<String>, String> {
+    let names = text.split(',').map(str::trim);
+    let mut names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let wrong =
+        |name: &&&str| ResourceId::parse("queue", name).is_err() || OWN_QUEUES.contains(*name);
+    match names.iter().find(wrong) {
+        None => Ok(names.into_iter().map(str::to_owned).collect()),
+        Some(name) => Err(format!(
+            "expected names of lower-case letters, digits and hyphens, separated by commas, and none of {}; {} is not one",
+            OWN_QUEUES.join(", "),
+            shown(name)
+        )),
     }
 }
 

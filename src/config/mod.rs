@@ -24,6 +24,7 @@ mod tests;
 pub mod units;
 mod variables;
 
+pub use check::OWN_QUEUES;
 pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
 pub use levels::Levels;
 pub use list::Setting;
@@ -183,6 +184,8 @@ pub struct Queue {
     pub prefix: String,
     /// Runs of one tenant, kind and priority that are in Redis at a time.
     pub window: u32,
+    /// Queues whose jobs workers of others execute, in the order of their names.
+    pub external: Vec<String>,
 }
 
 /// Google. URLs have no slash at their end.

@@ -46,6 +46,12 @@ const SOURCES: &[Source] = &[
         portable: include_str!("../../migrations/0004_schedules.sql"),
         postgres: include_str!("../../migrations/0004_schedules.postgres.sql"),
     },
+    Source {
+        version: 6,
+        description: "outside",
+        portable: include_str!("../../migrations/0006_outside.sql"),
+        postgres: "",
+    },
 ];
 
 /// How a database stands to this version.

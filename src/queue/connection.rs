@@ -21,20 +21,13 @@ use std::{
 const RECONNECT_FROM: u32 = 50;
 const RECONNECT_UP_TO: u32 = 2_000;
 const RECONNECT_JITTER: u32 = 50;
-const SCHEMES: [&str; 6] = [
-    "redis",
-    "rediss",
-    "redis-cluster",
-    "rediss-cluster",
-    "redis-sentinel",
-    "rediss-sentinel",
-];
+const SCHEMES: [&str; 4] = ["redis", "rediss", "redis-cluster", "rediss-cluster"];
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Where Redis is.
 #[derive(Clone)]
 pub struct Options {
-    /// `redis://`, `rediss://` (TLS), `redis-cluster://` or `redis-sentinel://`, as `REDIS_URL` has it.
+    /// `redis://`, `rediss://` (TLS), `redis-cluster://` or `rediss-cluster://`. Sentinels are not asked.
     pub url: String,
     /// How long one command may take.
     pub timeout: Duration,

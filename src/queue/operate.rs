@@ -88,6 +88,12 @@ impl Queue {
             .await
     }
 
+    /// Removes jobs, also those that a worker has: whatever it does with them, it cannot end them any more.
+    pub async fn evict(&self, ids: Vec<String>) -> Result<Vec<(String, Operated)>> {
+        self.operate(&scripts::REMOVE, Which::Ids(ids), |_| vec!["2".into()])
+            .await
+    }
+
     /// Removes up to `most` jobs of a state that are older than `grace`, the oldest first, and answers their ids. Locked
     /// ones and the next jobs of schedulers stay.
     pub async fn clean(&self, state: JobState, grace: Duration, most: u32) -> Result<Vec<String>> {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Which job executes it.
-    pub kind: &'static str,
+    pub kind: String,
     /// The sync that is run; it must exist.
     pub sync: SyncName,
     /// What started it, for people.
@@ -39,9 +39,14 @@ pub struct Request {
 
 impl Request {
     /// A run at once, of normal priority, without a deadline.
-    pub fn new(kind: &'static str, sync: SyncName, cause: &'static str, arguments: Value) -> Self {
+    pub fn new(
+        kind: impl Into<String>,
+        sync: SyncName,
+        cause: &'static str,
+        arguments: Value,
+    ) -> Self {
         Self {
-            kind,
+            kind: kind.into(),
             sync,
             cause,
             arguments,
@@ -64,7 +69,7 @@ impl Request {
         let now = app.db.now();
         Run {
             name: RunName::new(self.sync.tenant.clone(), Uuid::now_v7()),
-            kind: self.kind.to_owned(),
+            kind: self.kind,
             sync: self.sync,
             cause: self.cause.to_owned(),
             state: State::Queued,

@@ -4,7 +4,7 @@ use crate::{
     app::App,
     base::{Error, Result, RunName},
     db::{Scope, Tx},
-    runs::{Run, State, store},
+    runs::{Run, State, relay::is_external, store},
 };
 use chrono::{DateTime, Utc};
 
@@ -23,7 +23,13 @@ const UNTAKEN: [State; 3] = [State::Queued, State::Retrying, State::Waiting];
 pub async fn withdraw(app: &App, name: &RunName, why: &str) -> Result<bool> {
     let now = app.db.now();
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
-    let withdrawn = store::transition(&mut tx, name, &UNTAKEN, State::Cancelled, now).await?;
+    let run = store::get(&mut tx, name).await?;
+    let outside = run.filter(|run| is_external(&run.kind));
+    let withdrawn = match outside {
+        Some(run) if run.state == State::Running => false,
+        Some(_) => store::cancel_outside(&mut tx, name, now).await?,
+        None => store::transition(&mut tx, name, &UNTAKEN, State::Cancelled, now).await?,
+    };
     if withdrawn {
         store::log(&mut tx, name, "warn", why, now).await?;
         tx.commit().await?;
@@ -31,10 +37,15 @@ pub async fn withdraw(app: &App, name: &RunName, why: &str) -> Result<bool> {
     Ok(withdrawn)
 }
 
-/// Cancels a run that no worker has at once; asks the worker of a running one to stop. A finished run is refused.
+/// Cancels a run that no worker has at once; asks the worker of a running one to stop. A worker of others cannot be asked:
+/// the job is taken away from it. A finished run is refused.
 pub async fn cancel(app: &App, name: &RunName) -> Result<Run> {
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
-    let stopped = request(&mut tx, name, app.db.now()).await?;
+    let before = store::get(&mut tx, name).await?;
+    let stopped = match before.is_some_and(|run| is_external(&run.kind)) {
+        true => store::cancel_outside(&mut tx, name, app.db.now()).await?,
+        false => request(&mut tx, name, app.db.now()).await?,
+    };
     let run = store::get(&mut tx, name)
         .await?
         .ok_or_else(|| name.not_found())?;

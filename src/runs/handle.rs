@@ -4,7 +4,7 @@ use crate::{
     app::App,
     base::{Error, Result},
     db::Scope,
-    runs::{Progress, Run, store},
+    runs::{Progress, Run, mirror::Image, store},
 };
 use std::{
     sync::{Mutex, PoisonError},
@@ -24,15 +24,18 @@ pub struct Handle {
     /// Cancelled when the run should stop: somebody asked for it, the process ends, or the lease was lost.
     pub stop: CancellationToken,
     progress: Mutex<Option<(Instant, String)>>,
+    /// Where the run was handed out by Redis.
+    image: Option<Image>,
 }
 
 impl Handle {
-    pub(super) fn new(app: App, run: Run, stop: CancellationToken) -> Self {
+    pub(super) fn new(app: App, run: Run, stop: CancellationToken, image: Option<Image>) -> Self {
         Self {
             app,
             run,
             stop,
             progress: Mutex::new(None),
+            image,
         }
     }
 
@@ -65,7 +68,11 @@ impl Handle {
                 what: self.run.name.to_string(),
             });
         }
-        tx.commit().await
+        tx.commit().await?;
+        if let Some(image) = &self.image {
+            image.progress(&progress);
+        }
+        Ok(())
     }
 
     /// Adds a line to the run's log, which its owner can read. No secret, no mail address.
@@ -74,7 +81,11 @@ impl Handle {
         tracing::info!(run.name = %self.run.name, run.log_level = level, "the run said something");
         let mut tx = self.app.db.write(self.scope()).await?;
         store::log(&mut tx, &self.run.name, level, message, self.app.db.now()).await?;
-        tx.commit().await
+        tx.commit().await?;
+        if let Some(image) = &self.image {
+            image.line(level, message);
+        }
+        Ok(())
     }
 
     fn progress_is_due(&self, phase: &str) -> bool {

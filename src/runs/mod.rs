@@ -2,6 +2,7 @@
 //! holds the row's lease (worker and fence) owns it, and every write of a worker that lost it is refused.
 
 pub mod accept;
+pub mod add;
 mod backoff;
 pub mod cancel;
 pub mod depth;
@@ -9,6 +10,7 @@ pub mod handle;
 mod housekeeping;
 pub mod job;
 mod measure;
+mod mirror;
 pub mod operate;
 mod outcome;
 mod priority;
@@ -17,6 +19,7 @@ pub mod relay;
 pub mod retry;
 pub mod rpc;
 pub mod store;
+pub mod terms;
 pub mod watch;
 pub mod worker;
 

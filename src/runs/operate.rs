@@ -7,18 +7,21 @@ use crate::{
     db::Scope,
     runs::{
         State, cancel,
-        relay::QUEUES,
+        relay::{QUEUES, is_external},
         retry,
         store::{self, Pause},
     },
 };
 use chrono::{DateTime, Utc};
+use std::collections::HashSet;
 
 /// A queue, as it stands.
 #[derive(Clone, Debug)]
 pub struct Queue {
     /// The kind of its runs.
-    pub name: &'static str,
+    pub name: String,
+    /// Workers of others execute them.
+    pub is_external: bool,
     /// Nobody begins a run of it.
     pub is_paused: bool,
     /// How many runs are in which state.
@@ -27,10 +30,15 @@ pub struct Queue {
     pub oldest_due_at: Option<DateTime<Utc>>,
 }
 
+/// The names of all queues, as kinds are called: ours, and those whose jobs workers of others execute.
+fn names(app: &App) -> impl Iterator<Item = &str> {
+    let external = app.config.queue.external.iter().map(String::as_str);
+    QUEUES.into_iter().chain(external)
+}
+
 /// The queue called `name`, as kinds are called.
-pub fn known(name: &str) -> Result<&'static str> {
-    QUEUES
-        .into_iter()
+pub fn known<'a>(app: &'a App, name: &str) -> Result<&'a str> {
+    names(app)
         .find(|known| *known == name)
         .ok_or_else(|| Error::not_found("queue", format!("queues/{name}")))
 }
@@ -42,13 +50,14 @@ pub async fn list(app: &App) -> Result<Vec<Queue>> {
     let counts = store::counts(&mut tx).await?;
     let pauses = store::pauses(&mut tx).await?;
     let now = app.db.now();
-    let queue = |name: &'static str| {
+    let queue = |name: &str| {
         let ours = counts.iter().filter(|(kind, ..)| kind == name);
         let due = ours
             .clone()
             .filter(|(_, state, _, due)| is_open(*state) && *due <= now);
         Queue {
-            name,
+            name: name.to_owned(),
+            is_external: is_external(name),
             is_paused: pauses
                 .iter()
                 .any(|(of, pause)| of == name && pause.is_paused),
@@ -56,11 +65,11 @@ pub async fn list(app: &App) -> Result<Vec<Queue>> {
             oldest_due_at: due.map(|(.., due)| *due).min(),
         }
     };
-    Ok(QUEUES.map(queue).into())
+    Ok(names(app).map(queue).collect())
 }
 
 /// One queue.
-pub async fn get(app: &App, name: &'static str) -> Result<Queue> {
+pub async fn get(app: &App, name: &str) -> Result<Queue> {
     let all = list(app).await?;
     all.into_iter()
         .find(|queue| queue.name == name)
@@ -68,7 +77,7 @@ pub async fn get(app: &App, name: &'static str) -> Result<Queue> {
 }
 
 /// Pauses a queue, or lets it go on.
-pub async fn set_paused(app: &App, name: &'static str, is_paused: bool) -> Result<Queue> {
+pub async fn set_paused(app: &App, name: &str, is_paused: bool) -> Result<Queue> {
     let scope = Scope::System("pause a queue of all tenants");
     let mut tx = app.db.write(scope).await?;
     let pauses = store::pauses(&mut tx).await?;
@@ -84,10 +93,28 @@ pub async fn set_paused(app: &App, name: &'static str, is_paused: bool) -> Resul
     get(app, name).await
 }
 
-/// Queues runs again; those that are not failed, partial or cancelled are left out of the answer.
-pub async fn retry(app: &App, names: Vec<RunName>) -> Result<Vec<RunName>> {
+/// Those of these runs that are in the queue.
+async fn of_queue(app: &App, queue: &str, names: Vec<RunName>) -> Result<Vec<RunName>> {
+    let scope = Scope::System("look which queue runs are in");
+    let mut tx = app.db.read(scope).await?;
+    let keys: Vec<_> = names
+        .iter()
+        .map(|name| (name.tenant.to_string(), name.id))
+        .collect();
+    let runs = store::get_these(&mut tx, &keys).await?;
+    let inside: HashSet<_> = runs
+        .into_iter()
+        .filter(|run| run.kind == queue)
+        .map(|run| run.name.to_string())
+        .collect();
+    let is_inside = |name: &RunName| inside.contains(&name.to_string());
+    Ok(names.into_iter().filter(is_inside).collect())
+}
+
+/// Queues runs again; those that are not failed, partial or cancelled, or in another queue, are left out of the answer.
+pub async fn retry(app: &App, queue: &str, names: Vec<RunName>) -> Result<Vec<RunName>> {
     let mut done = Vec::new();
-    for name in names {
+    for name in of_queue(app, queue, names).await? {
         match retry::retry(app, &name).await {
             Ok(_) => done.push(name),
             Err(Error::Precondition { .. } | Error::NotFound { .. }) => {}
@@ -98,7 +125,7 @@ pub async fn retry(app: &App, names: Vec<RunName>) -> Result<Vec<RunName>> {
 }
 
 /// The newest failed runs of a queue.
-pub async fn failed(app: &App, name: &'static str, limit: i64) -> Result<Vec<RunName>> {
+pub async fn failed(app: &App, name: &str, limit: i64) -> Result<Vec<RunName>> {
     let scope = Scope::System("list failed runs of all tenants");
     let mut tx = app.db.read(scope).await?;
     let runs = store::list_kind(&mut tx, name, Some(State::Failed), None, limit).await?;
@@ -106,7 +133,8 @@ pub async fn failed(app: &App, name: &'static str, limit: i64) -> Result<Vec<Run
 }
 
 /// Makes runs that wait for a moment ready; others are left out of the answer.
-pub async fn promote(app: &App, names: Vec<RunName>) -> Result<Vec<RunName>> {
+pub async fn promote(app: &App, queue: &str, names: Vec<RunName>) -> Result<Vec<RunName>> {
+    let names = of_queue(app, queue, names).await?;
     let scope = Scope::System("promote runs of all tenants");
     let mut tx = app.db.write(scope).await?;
     let mut done = Vec::new();
@@ -121,15 +149,15 @@ pub async fn promote(app: &App, names: Vec<RunName>) -> Result<Vec<RunName>> {
 }
 
 /// Cancels runs that nobody has and forgets finished ones; running ones are left out of the answer.
-pub async fn remove(app: &App, names: Vec<RunName>) -> Result<Vec<RunName>> {
+pub async fn remove(app: &App, queue: &str, names: Vec<RunName>) -> Result<Vec<RunName>> {
     let mut done = Vec::new();
-    for name in names {
+    for name in of_queue(app, queue, names).await? {
         if cancel::withdraw(app, &name, "removed from the queue by an operator").await? {
             done.push(name);
             continue;
         }
         let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
-        if store::forget(&mut tx, &name).await? {
+        if store::forget(&mut tx, &name, is_external(queue)).await? {
             tx.commit().await?;
             done.push(name);
         }
@@ -140,7 +168,7 @@ pub async fn remove(app: &App, names: Vec<RunName>) -> Result<Vec<RunName>> {
 /// Forgets finished runs of one state that finished before `before`; gives how many.
 pub async fn clean(
     app: &App,
-    name: &'static str,
+    name: &str,
     state: State,
     before: DateTime<Utc>,
     limit: i64,
@@ -153,7 +181,7 @@ pub async fn clean(
     }
     let scope = Scope::System("forget finished runs of all tenants");
     let mut tx = app.db.write(scope).await?;
-    let removed = store::clean(&mut tx, name, state, before, limit).await?;
+    let removed = store::clean(&mut tx, name, state, before, is_external(name), limit).await?;
     tx.commit().await?;
     Ok(removed)
 }

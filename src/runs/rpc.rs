@@ -2,7 +2,7 @@
 
 use crate::{
     api::v1,
-    runs::{LogLine, Priority, Run, State},
+    runs::{LogLine, Priority, Progress, Run, State, relay::is_external},
 };
 
 impl From<State> for v1::RunState {
@@ -45,7 +45,7 @@ impl From<Run> for v1::Run {
         let waits = matches!(run.state, State::Queued | State::Retrying | State::Waiting);
         Self {
             name: run.name.to_string(),
-            sync: run.sync.to_string(),
+            sync: subject(&run),
             state: v1::RunState::from(run.state).into(),
             dry_run: run.arguments["dry_run"].as_bool().unwrap_or_default(),
             cause: run.cause,
@@ -56,14 +56,11 @@ impl From<Run> for v1::Run {
             finish_time: run.finished_at.map(Into::into),
             due_time: waits.then(|| run.due_at.into()),
             wait_reason: run.wait_reason,
-            progress: run.progress.map(|progress| v1::RunProgress {
-                phase: progress.phase,
-                done: progress.done.try_into().unwrap_or(i64::MAX),
-                total: progress.total.try_into().unwrap_or(i64::MAX),
-            }),
+            progress: run.progress.map(Into::into),
             // A result of another version that does not read as one is left out rather than failing the whole run.
             result: run
                 .result
+                .filter(|_| !is_external(&run.kind))
                 .and_then(|result| serde_json::from_value(result).ok()),
             error: run.failure.map(|failure| v1::RunError {
                 reason: failure.reason,
@@ -73,6 +70,24 @@ impl From<Run> for v1::Run {
             priority: v1::RunPriority::from(run.priority).into(),
             deadline_time: run.deadline_at.map(Into::into),
         }
+    }
+}
+
+impl From<Progress> for v1::RunProgress {
+    fn from(progress: Progress) -> Self {
+        Self {
+            phase: progress.phase,
+            done: progress.done.try_into().unwrap_or(i64::MAX),
+            total: progress.total.try_into().unwrap_or(i64::MAX),
+        }
+    }
+}
+
+/// What is run; nothing for what workers of others execute.
+pub(super) fn subject(run: &Run) -> String {
+    match is_external(&run.kind) {
+        true => String::new(),
+        false => run.sync.to_string(),
     }
 }
 

@@ -147,8 +147,7 @@ impl Watcher {
         }
         // Without Redis runs come from the database: slower, and as safe.
         if let Some(redis) = Redis::of(&self.app) {
-            let wrong = (!redis.is_well()).then_some("QUEUE_DEGRADED");
-            findings.push(Finding::noted(QUEUE, wrong));
+            findings.push(Finding::noted(QUEUE, redis.trouble()));
         }
         findings.push(Finding::noted(CLOCK, clock));
         findings.push(Finding::noted("instance", copy));

@@ -48,6 +48,8 @@ const QUEUE_AGE: &str = "syncline_queue_oldest_seconds";
 const RUNS: &str = "syncline_runs_total";
 const RUN_DURATION: &str = "syncline_run_duration_seconds";
 const LAG: &str = "syncline_schedule_lag_seconds";
+const OVERDUE: &str = "syncline_schedule_overdue_seconds";
+const OUTSIDE_JOBS: &str = "syncline_outside_jobs_total";
 const REFRESHES: &str = "syncline_token_refreshes_total";
 const HTTP_REQUESTS: &str = "syncline_http_requests_total";
 
@@ -100,6 +102,18 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Histogram(LAG_SECONDS),
         labels: &[],
         help: "from the time of a schedule until its run was accepted",
+    },
+    Metric {
+        name: OVERDUE,
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "for how long the schedule that waits longest is due, the same in every process; NaN while the database does not answer",
+    },
+    Metric {
+        name: OUTSIDE_JOBS,
+        kind: Kind::Counter,
+        labels: &["queue", "result"],
+        help: "jobs of others in our queues of Redis that this process was handed for the first time",
     },
     Metric {
         name: "syncline_provider_requests_total",
@@ -216,6 +230,17 @@ pub fn run_ended(kind: &str, result: &'static str, took: Duration) {
 /// A schedule's run was accepted so long after its time.
 pub fn schedule_fired(lag: Duration) {
     ::metrics::histogram!(LAG).record(lag.as_secs_f64());
+}
+
+/// How long the schedule that waits longest is due; `None` when nobody could look.
+pub fn schedules_overdue(by: Option<Duration>) {
+    let seconds = by.map_or(f64::NAN, |by| by.as_secs_f64());
+    ::metrics::gauge!(OVERDUE).set(seconds);
+}
+
+/// A job of somebody else was `adopted` as a run, or `refused`.
+pub fn outside_job(queue: &str, result: &'static str) {
+    ::metrics::counter!(OUTSIDE_JOBS, "queue" => queue.to_owned(), "result" => result).increment(1);
 }
 
 /// A refresh of an access token came to its end.

@@ -4,7 +4,9 @@
 use crate::{
     app::App,
     base::Result,
+    db::Scope,
     runs::{State as RunState, depth},
+    schedules,
     syncs::job::KIND,
     telemetry::metrics::{self, Queue},
     web::Site,
@@ -74,11 +76,14 @@ async fn tell_queue(site: &Site) {
     if !is_due {
         return;
     }
+    let overdue: Option<Result<_>> = timeout(COUNT_WITHIN, overdue(&app)).await.ok();
+    metrics::schedules_overdue(overdue.and_then(Result::ok));
     let looked: Option<Result<_>> = timeout(COUNT_WITHIN, depth::look(&app)).await.ok();
     let depths = looked.and_then(Result::ok);
     let mut last = counted.0.lock().unwrap_or_else(PoisonError::into_inner);
     // There from the start, so that whoever watches it sees zero and not nothing.
     last.kinds.insert(KIND.to_owned());
+    last.kinds.extend(app.config.queue.external.iter().cloned());
     if let Some(depths) = &depths {
         last.kinds
             .extend(depths.iter().map(|depth| depth.kind.clone()));
@@ -92,6 +97,13 @@ async fn tell_queue(site: &Site) {
             );
         }
     }
+}
+
+async fn overdue(app: &App) -> Result<Duration> {
+    let scope = Scope::System("the schedules of all tenants");
+    let mut tx = app.db.read(scope).await?;
+    let seconds = schedules::store::lag(&mut tx, app.db.now()).await?;
+    Ok(Duration::from_secs(seconds.unsigned_abs()))
 }
 
 /// `None` where nobody could count.

@@ -12,7 +12,8 @@ const open = [queue];
 
 // What has to be closed at the end.
 const keep = thing => (open.push(thing), thing);
-const worker = (run, options = {}) => keep(new Worker('sync', run, { connection, drainDelay: 1, ...options }));
+const worker_of = (name, run, options = {}) => keep(new Worker(name, run, { connection, drainDelay: 1, ...options }));
+const worker = (run, options = {}) => worker_of('sync', run, options);
 const flows = () => keep(new FlowProducer({ connection }));
 
 // A job as the code of others sees it.
@@ -101,7 +102,7 @@ const api = async (method, path, body) => {
   return { status: response.status, body: text ? JSON.parse(text) : null };
 };
 
-const known = { bullmq, queue, keep, worker, flows, seen, events, told, listen, until, api, connection };
+const known = { bullmq, queue, keep, worker, worker_of, flows, seen, events, told, listen, until, api, connection };
 const run = async code => new Function(...Object.keys(known), `return (async () => { ${code} })()`)(...Object.values(known));
 
 (async () => {

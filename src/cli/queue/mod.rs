@@ -1,5 +1,6 @@
 //! `syncline queue`: look at what waits to be run, and steer it.
 
+mod add;
 mod shown;
 
 use super::{Context, Exit, failure::Usage, output::Output, session::Session};
@@ -13,7 +14,7 @@ pub enum Command {
     List,
     /// Show one queue
     Show {
-        /// sync, digest, import or maintenance
+        /// sync, digest, import or maintenance, or one of the setting queue.external
         queue: String,
     },
     /// List jobs, newest first
@@ -32,6 +33,8 @@ pub enum Command {
         /// The run's id
         run: String,
     },
+    /// Add a job for a worker of others, in Node or Python
+    Add(add::Add),
     /// Let nobody begin a job any more; what runs goes on
     Pause {
         /// The queue
@@ -122,6 +125,11 @@ async fn on(command: Command, session: &Session, output: Output) -> anyhow::Resu
             let name = session.run(&run);
             let found = service.get_job(v1::GetJobRequest { name }).await?;
             output.result(&found.into_inner(), job)?;
+        }
+        Command::Add(wanted) => {
+            let request = wanted.request(session.tenant())?;
+            let added = service.add_job(request).await?;
+            output.result(&added.into_inner(), job)?;
         }
         Command::Pause { queue: name } => {
             let name = full(&name);

@@ -1,7 +1,7 @@
 //! Queues and jobs as people read them.
 
 use super::super::{output::table, time};
-use crate::api::v1;
+use crate::api::{v1, value};
 
 /// All queues.
 pub fn queues(all: &v1::ListQueuesResponse) -> String {
@@ -46,7 +46,7 @@ pub fn jobs(page: &v1::ListJobsResponse) -> String {
         page.jobs.iter().map(|job| {
             [
                 last(&job.name),
-                job.subject.clone(),
+                subject(job).to_owned(),
                 state(job.state()),
                 priority(job),
                 time::moment(job.create_time.as_ref()),
@@ -58,11 +58,14 @@ pub fn jobs(page: &v1::ListJobsResponse) -> String {
 
 /// One job.
 pub fn job(job: &v1::Job) -> String {
+    let what = match job.subject.as_str() {
+        "" => format!("{} in {}", job.job_name, job.queue),
+        subject => subject.to_owned(),
+    };
     let mut lines = vec![format!(
-        "{}: {} of {}, attempt {} of {}, priority {}",
+        "{}: {} of {what}, attempt {} of {}, priority {}",
         job.name,
         state(job.state()),
-        job.subject,
         job.attempt,
         job.max_attempts,
         priority(job)
@@ -70,10 +73,33 @@ pub fn job(job: &v1::Job) -> String {
     if !job.wait_reason.is_empty() {
         lines.push(format!("waits: {}", job.wait_reason));
     }
+    if let Some(progress) = &job.progress {
+        let parts = [
+            progress.phase.clone(),
+            format!("{} of {}", progress.done, progress.total),
+        ];
+        let known = if progress.total == 0 { 1 } else { 2 };
+        let parts = parts.iter().take(known).filter(|part| !part.is_empty());
+        lines.push(format!(
+            "progress: {}",
+            parts.cloned().collect::<Vec<_>>().join(", ")
+        ));
+    }
     if let Some(error) = &job.error {
         lines.push(format!("{}: {}", error.reason, error.message));
     }
+    if let Some(result) = &job.result {
+        lines.push(format!("result: {}", value::to_json(result.clone())));
+    }
     lines.join("\n")
+}
+
+/// What is run, or how a worker of others knows it.
+fn subject(job: &v1::Job) -> &str {
+    match job.subject.as_str() {
+        "" => &job.job_name,
+        subject => subject,
+    }
 }
 
 fn counts(queue: &v1::Queue) -> String {

@@ -31,10 +31,11 @@ struct Seen {
 }
 
 /// A run that belongs into Redis, and its place there.
-struct Place {
-    run: Run,
-    put_in: String,
-    turn: usize,
+pub(super) struct Place {
+    pub run: Run,
+    /// The life of Redis in which it was put there.
+    pub put_in: String,
+    pub turn: usize,
 }
 
 impl Known {
@@ -51,7 +52,7 @@ pub(super) async fn top_up(app: &App, redis: &Redis, life: &str, known: &mut Kno
     known.begin(life);
     let mut after = String::new();
     loop {
-        let (places, next) = window(app, &after).await?;
+        let (places, next) = window(app, &QUEUES, &after).await?;
         let new = places
             .iter()
             .filter(|place| !known.jobs.contains_key(&place.run.name.id));
@@ -70,7 +71,7 @@ pub(super) async fn compare(app: &App, redis: &Redis, life: &str, known: &mut Kn
     let mut before = std::mem::take(&mut known.jobs);
     let (mut after, mut left_behind) = (String::new(), Vec::new());
     loop {
-        let (places, next) = window(app, &after).await?;
+        let (places, next) = window(app, &QUEUES, &after).await?;
         for kind in QUEUES {
             let places = places
                 .iter()
@@ -192,11 +193,15 @@ async fn removed(app: &App, name: &RunName) -> Result<()> {
 }
 
 /// The windows of the next tenants after `after`, and after whom to go on.
-async fn window(app: &App, after: &str) -> Result<(Vec<Place>, Option<String>)> {
+pub(super) async fn window(
+    app: &App,
+    kinds: &[&str],
+    after: &str,
+) -> Result<(Vec<Place>, Option<String>)> {
     let scope = Scope::System("look for runs of all tenants");
     let mut tx = app.db.read(scope).await?;
     let now = app.db.now();
-    let stops = store::tenants_with_runs(&mut tx, &QUEUES, after, STRIDE, now).await?;
+    let stops = store::tenants_with_runs(&mut tx, kinds, after, STRIDE, now).await?;
     let is_end = i64::try_from(stops.len()).is_ok_and(|seen| seen < STRIDE);
     let next = stops
         .last()
@@ -211,7 +216,7 @@ async fn window(app: &App, after: &str) -> Result<(Vec<Place>, Option<String>)> 
         return Ok((Vec::new(), next));
     }
     let most = i64::from(app.config.queue.window);
-    let rows = store::window(&mut tx, &QUEUES, &due, most, now).await?;
+    let rows = store::window(&mut tx, kinds, &due, most, now).await?;
     Ok((places(rows), next))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     base::RunName,
-    queue::{Job, Keep, Put},
+    queue::{Backoff, Job, Keep, Put},
     runs::{Priority, Run},
 };
 use serde_json::{Value, json};
@@ -14,6 +14,9 @@ pub const FINISHED_KEPT: Keep = Keep::Newest {
     age: Some(Duration::from_secs(7 * 86_400)),
     limit: None,
 };
+
+/// How long a worker of others lets a failed job wait first; each further pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Turns that fit into the priorities of the layout.
 const LAST_TURN: usize = 500_000;
@@ -38,10 +41,30 @@ pub(super) fn of(run: &Run, turn: usize) -> Put {
     put.added_at = Some(run.created_at);
     put.attempts_made = u32::try_from(run.attempt).unwrap_or_default();
     put.options.attempts = u32::try_from(run.max_attempts).unwrap_or_default();
+    // A worker of somebody else that removes what it finishes would look like a person who removes a run; what the job
+    // says goes before what its worker says.
+    put.options.keep_completed = Some(FINISHED_KEPT);
+    put.options.keep_failed = Some(FINISHED_KEPT);
     put.options.trace_context = run
         .traceparent
         .as_ref()
         .map(|parent| json!({"traceparent": parent}).to_string());
+    put
+}
+
+/// The job of a run that a worker of others executes: it sees the name and the data that were asked for. It stays when it
+/// is finished, whatever its worker says, until its run has the result.
+pub(super) fn external(run: &Run, turn: usize) -> Put {
+    let mut put = of(run, turn);
+    put.name = run.arguments["name"].as_str().unwrap_or("run").to_owned();
+    put.data = run.arguments["data"].clone();
+    put.options.backoff = Some(Backoff {
+        kind: "exponential".to_owned(),
+        delay: FIRST_PAUSE,
+        jitter: 0.0,
+    });
+    put.options.keep_completed = Some(Keep::All);
+    put.options.keep_failed = Some(Keep::All);
     put
 }
 

@@ -5,8 +5,10 @@
 //! table. So one tenant's backlog neither fills Redis nor stands in anybody's way.
 
 mod attach;
+mod external;
 mod fill;
 mod job;
+mod sight;
 
 pub use job::{FINISHED_KEPT, name_of};
 
@@ -25,13 +27,21 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// The queues in which our own workers execute runs, each named after the kind.
-pub const QUEUES: [&str; 4] = ["sync", "digest", "import", "maintenance"];
+pub use crate::config::OWN_QUEUES as QUEUES;
+
+/// Whether runs of this kind are executed by workers of others.
+pub fn is_external(kind: &str) -> bool {
+    !QUEUES.contains(&kind)
+}
+
 /// How often Redis and the table are compared.
 const COMPARE_EVERY: Duration = Duration::from_secs(1);
 /// Shortest and longest pause between two looks at the table.
 const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));
 /// The pause is so many times what the look took: with long windows in many tenants a look is no small matter.
 const REST: u32 = 3;
+/// How often the server's settings are looked at.
+const SETTINGS_EVERY: Duration = Duration::from_secs(30);
 /// How long one command may take: longer, and Redis counts as away.
 const COMMAND: Duration = Duration::from_secs(2);
 /// How long a few commands in a row may take.
@@ -45,8 +55,8 @@ pub struct Redis {
     /// What our mark in Redis begins with.
     owner: OnceLock<String>,
     standing: Mutex<Standing>,
-    /// What about the server's settings would lose jobs, a sentence each.
-    complaints: Mutex<Vec<String>>,
+    /// When the server's settings were looked at, and what about them would lose jobs, a sentence each.
+    settings: Mutex<(Option<Instant>, Vec<String>)>,
     /// Runs that Redis says somebody has, and the table says nobody: for a worker of this process to take directly.
     left_behind: Mutex<Vec<(String, Uuid)>>,
 }
@@ -81,12 +91,14 @@ impl Redis {
             ..ConnectionOptions::new(url.expose())
         })
         .await?;
-        let queues = QUEUES.map(|name| Queue::new(&connection, name));
+        let external = app.config.queue.external.iter().map(String::as_str);
+        let queues = QUEUES.into_iter().chain(external);
+        let queues = queues.map(|name| Queue::new(&connection, name));
         let redis = Self {
-            queues: queues.into_iter().collect::<Result<_>>()?,
+            queues: queues.collect::<Result<_>>()?,
             owner: OnceLock::new(),
             standing: Mutex::new(Standing::Away("not looked at yet".to_owned())),
-            complaints: Mutex::default(),
+            settings: Mutex::default(),
             left_behind: Mutex::default(),
             connection,
         };
@@ -99,9 +111,14 @@ impl Redis {
         app.memory.of::<Slot>().0.get().cloned()
     }
 
-    /// One of our own queues.
+    /// One of our queues.
     pub fn queue(&self, name: &str) -> Option<&Queue> {
         self.queues.iter().find(|queue| queue.name() == name)
+    }
+
+    /// The queues whose jobs workers of others execute.
+    fn external(&self) -> impl Iterator<Item = &Queue> {
+        self.queues.iter().filter(|queue| is_external(queue.name()))
     }
 
     /// How we stand with it.
@@ -114,25 +131,38 @@ impl Redis {
         matches!(*self.lock(), Standing::Attached(_))
     }
 
-    /// Whether runs are handed out through it and its settings would lose none.
-    pub fn is_well(&self) -> bool {
-        let complaints = self
-            .complaints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        self.is_attached() && complaints.is_empty()
+    /// What is wrong with it: a reason of `docs/errors.md`. `None` where runs are handed out through it and its settings
+    /// would lose none.
+    pub fn trouble(&self) -> Option<&'static str> {
+        match *self.lock() {
+            Standing::Away(_) => Some("QUEUE_AWAY"),
+            Standing::Foreign(_) => Some("QUEUE_FOREIGN"),
+            Standing::Attached(_) => {
+                let (_, complaints) = &*self.settings();
+                (!complaints.is_empty()).then_some("QUEUE_UNSAFE")
+            }
+        }
     }
 
-    async fn look_at_settings(&self) -> Result<()> {
-        let found = self.connection.complaints().await?;
-        for complaint in &found {
-            tracing::warn!("{complaint}");
+    /// Looks at the server's settings, now and then: somebody may change them while it runs.
+    async fn look_at_settings(&self, at_once: bool) -> Result<()> {
+        let seen = self.settings().0;
+        if !at_once && seen.is_some_and(|at| at.elapsed() < SETTINGS_EVERY) {
+            return Ok(());
         }
-        *self
-            .complaints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = found;
+        let found = self.connection.complaints().await?;
+        let mut settings = self.settings();
+        for complaint in &found {
+            if at_once || !settings.1.contains(complaint) {
+                tracing::warn!("{complaint}");
+            }
+        }
+        *settings = (Some(Instant::now()), found);
         Ok(())
+    }
+
+    fn settings(&self) -> std::sync::MutexGuard<'_, (Option<Instant>, Vec<String>)> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A command failed: until the relay finds it well again, runs come from the table.
@@ -262,11 +292,17 @@ pub(super) async fn in_time<T>(talk: impl Future<Output = Result<T>>) -> Result<
 async fn compare(app: &App, redis: &Redis, known: &mut Known) -> Result<()> {
     let standing = attach::look(app, redis).await?;
     if let Standing::Attached(life) = &standing {
-        if redis.standing() != standing {
-            redis.look_at_settings().await?;
-        }
+        let is_new = redis.standing() != standing;
+        redis.look_at_settings(is_new).await?;
         attach::mirror_pauses(app, redis, life).await?;
         fill::compare(app, redis, life, known).await?;
+        match external::compare(app, redis, life).await {
+            // What others wrote must not keep our own runs from being handed out.
+            Err(error @ Error::Internal(_)) => {
+                tracing::error!(%error, "runs of others could not be compared with their jobs");
+            }
+            outcome => outcome?,
+        }
     }
     redis.set(standing);
     Ok(())

@@ -49,22 +49,25 @@ pub async fn promote(tx: &mut Tx, name: &RunName, now: DateTime<Utc>) -> Result<
     Ok(execute!(tx, SQL, now, name.tenant.as_str(), name.id)? == 1)
 }
 
-/// Forgets a finished run with its log; `false` when it is not one.
-pub async fn forget(tx: &mut Tx, name: &RunName) -> Result<bool> {
+/// Forgets a finished run with its log; `false` when it is not one, or where that is asked for, still has a job in Redis.
+pub async fn forget(tx: &mut Tx, name: &RunName, without_job: bool) -> Result<bool> {
     const SQL: &str = "DELETE FROM runs WHERE tenant_id = $1 AND run_id = $2 \
-         AND state IN ('succeeded', 'partial', 'failed', 'cancelled')";
-    Ok(execute!(tx, SQL, name.tenant.as_str(), name.id)? == 1)
+         AND state IN ('succeeded', 'partial', 'failed', 'cancelled') AND (NOT $3 OR put_epoch = '')";
+    Ok(execute!(tx, SQL, name.tenant.as_str(), name.id, without_job)? == 1)
 }
 
-/// Forgets up to `limit` runs of a kind in a state that finished before `before`, the oldest first; gives how many.
+/// Forgets up to `limit` runs of a kind in a state that finished before `before`, the oldest first; gives how many. Where
+/// that is asked for, those that still have a job in Redis stay.
 pub async fn clean(
     tx: &mut Tx,
     kind: &str,
     state: State,
     before: DateTime<Utc>,
+    without_job: bool,
     limit: i64,
 ) -> Result<u64> {
     const SQL: &str = "DELETE FROM runs WHERE (tenant_id, run_id) IN (SELECT tenant_id, run_id FROM runs \
-         WHERE kind = $1 AND state = $2 AND finished_at < $3 ORDER BY finished_at LIMIT $4)";
-    execute!(tx, SQL, kind, state.as_str(), before, limit)
+         WHERE kind = $1 AND state = $2 AND finished_at < $3 AND (NOT $4 OR put_epoch = '') \
+         ORDER BY finished_at LIMIT $5)";
+    execute!(tx, SQL, kind, state.as_str(), before, without_job, limit)
 }

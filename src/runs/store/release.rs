@@ -65,7 +65,7 @@ impl Ending {
 }
 
 /// PostgreSQL has no character 0 in its texts; one that a provider sent must not keep a run from ending.
-fn without_nul(value: &mut Value) {
+pub fn without_nul(value: &mut Value) {
     match value {
         Value::String(text) if text.contains('\0') => *text = text.replace('\0', "\u{fffd}"),
         Value::Array(values) => values.iter_mut().for_each(without_nul),

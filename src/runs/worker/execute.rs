@@ -30,6 +30,9 @@ impl Inner {
             queue: lease.as_ref().map(|lease| lease.queue.name().to_owned()),
         };
         self.running().insert(run.name.id, held);
+        let image = lease
+            .as_ref()
+            .map(|lease| self.mirror.image(&lease.queue, &lease.job));
         let span = tracing::info_span!("run", run.name = %run.name, run.kind = %run.kind, run.attempt = run.attempt);
         if let Some(traceparent) = &run.traceparent {
             crate::telemetry::set_parent(&span, traceparent);
@@ -37,7 +40,7 @@ impl Inner {
         let this = self.clone();
         self.tasks.spawn(
             async move {
-                let handle = Arc::new(Handle::new(this.app.clone(), run, stop));
+                let handle = Arc::new(Handle::new(this.app.clone(), run, stop, image));
                 let ended = this.attempt(job, &handle).await;
                 let written = this.finish(&handle, ended).await;
                 this.running().remove(&handle.run.name.id);

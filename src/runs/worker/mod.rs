@@ -14,7 +14,7 @@ use crate::{
     base::{Error, Result, RunName},
     db::Scope,
     queue::Queue,
-    runs::{Job, Run, relay::Redis, store},
+    runs::{Job, Run, mirror::Mirror, relay::Redis, store},
 };
 use finisher::Finisher;
 use settle::{Lease, Settler};
@@ -61,6 +61,7 @@ struct Inner {
     slots: Arc<Semaphore>,
     finisher: Finisher,
     settler: Settler,
+    mirror: Mirror,
     tasks: TaskTracker,
     /// Nothing more is taken.
     stop: CancellationToken,
@@ -97,6 +98,7 @@ impl Worker {
             slots: Arc::new(Semaphore::new(app.config.runs.concurrency)),
             finisher: Finisher::start(app.clone()),
             settler: Settler::start(id.to_string()),
+            mirror: Mirror::start(),
             tasks: tasks.clone(),
             stop: CancellationToken::new(),
             beaten: Mutex::new(Instant::now()),

@@ -29,6 +29,8 @@ const WAIT: Duration = Duration::from_secs(5);
 const BLOCKED: Duration = Duration::from_millis(500);
 /// A job whose run is executed by somebody else comes again after this; then it is probably done.
 const ELSEWHERE: Duration = Duration::from_secs(5);
+/// A job of somebody else that could not become a run just now comes again after this.
+const UNDECIDED: Duration = Duration::from_secs(2);
 
 impl Inner {
     pub(super) async fn take_from_queue(self: Arc<Self>, redis: Arc<Redis>, queue: Queue) {
@@ -101,12 +103,25 @@ impl Inner {
         let mut ours: HashMap<Uuid, (RunName, Job)> = HashMap::new();
         let mut ends = Vec::new();
         for job in jobs {
-            match name_of(&job) {
-                Some(name) => drop(ours.insert(name.id, (name, job))),
-                None => match adopt::adopt(&self.app, &self.jobs, queue, &job).await? {
-                    Adopted::Run(name) => drop(ours.insert(name.id, (name, job))),
-                    Adopted::Refused(why) => ends.push(Finish::failed(&job, why, FINISHED_KEPT)),
+            let name = match name_of(&job) {
+                Some(name) => name,
+                None => match adopt::adopt(&self.app, &self.jobs, queue, &job).await {
+                    Ok(Adopted::Run(name)) => name,
+                    Ok(Adopted::Refused(why)) => {
+                        ends.push(Finish::failed(&job, why, FINISHED_KEPT));
+                        continue;
+                    }
+                    // One that cannot be decided now keeps no other from being run.
+                    Err(error) => {
+                        tracing::warn!(%error, job.id, "a job of somebody else is looked at again later");
+                        ends.push(Finish::delay(&job, UNDECIDED));
+                        continue;
+                    }
                 },
+            };
+            // Two jobs may stand for one run: the other one comes again, and ends as the run did.
+            if let Some((_, twin)) = ours.insert(name.id, (name, job)) {
+                ends.push(Finish::delay(&twin, ELSEWHERE));
             }
         }
         let names: Vec<_> = ours

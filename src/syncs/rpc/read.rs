@@ -1,28 +1,13 @@
 //! Reading the plain fields of requests.
 
+pub use crate::runs::terms::{
+    collect, read_max_attempts, read_priority, read_request_id, read_time,
+};
+
 use crate::{
-    api::{Timestamp, v1},
-    base::{Error, Result, Violation, name::shown},
-    runs::Priority,
+    base::{Error, Result},
     syncs::definition::MOST_DAYS,
 };
-use chrono::{DateTime, Utc};
-use uuid::Uuid;
-
-/// Most attempts that may be asked for.
-const MOST_ATTEMPTS: u32 = 100;
-
-/// Keeps the value, or the violations for one error with all of them; other errors end the call.
-pub fn collect<T>(read: Result<T>, wrong: &mut Vec<Violation>) -> Result<Option<T>> {
-    match read {
-        Ok(value) => Ok(Some(value)),
-        Err(Error::Invalid(more)) => {
-            wrong.extend(more);
-            Ok(None)
-        }
-        Err(other) => Err(other),
-    }
-}
 
 /// What is wrong with the value of a condition, as a fault of the filter that it stands in.
 pub fn in_filter<T>(read: Result<T>) -> Result<T> {
@@ -40,50 +25,4 @@ pub fn read_days(days: i32) -> Result<u32> {
             format!("expected 0 to {MOST_DAYS}, got {days}"),
         )),
     }
-}
-
-pub fn read_request_id(text: &str) -> Result<Option<Uuid>> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    Uuid::parse_str(text).map(Some).map_err(|_| {
-        Error::invalid(
-            "request_id",
-            format!("expected a UUID, got {}", shown(text)),
-        )
-    })
-}
-
-pub fn read_priority(priority: i32) -> Result<Priority> {
-    v1::RunPriority::try_from(priority)
-        .map(Into::into)
-        .map_err(|_| {
-            Error::invalid(
-                "priority",
-                format!("expected LOW, NORMAL or HIGH, got {priority}"),
-            )
-        })
-}
-
-/// `None` is what the settings say.
-pub fn read_max_attempts(attempts: i32) -> Result<Option<u32>> {
-    match u32::try_from(attempts) {
-        Ok(0) => Ok(None),
-        Ok(read) if read <= MOST_ATTEMPTS => Ok(Some(read)),
-        _ => Err(Error::invalid(
-            "max_attempts",
-            format!("expected 0 to {MOST_ATTEMPTS}, got {attempts}"),
-        )),
-    }
-}
-
-pub fn read_time(field: &str, time: Option<Timestamp>) -> Result<Option<DateTime<Utc>>> {
-    let Some(time) = time else {
-        return Ok(None);
-    };
-    DateTime::<Utc>::try_from(time)
-        .ok()
-        .filter(|at| (1970..10_000).contains(&chrono::Datelike::year(at)))
-        .map(Some)
-        .ok_or_else(|| Error::invalid(field, "expected a time between the years 1970 and 9999"))
 }

@@ -6,6 +6,7 @@ mod demo;
 pub mod doctor;
 mod login;
 mod once;
+mod queue;
 mod runs;
 mod schedules;
 mod server;

@@ -10,7 +10,7 @@ mod holding;
 mod interop;
 mod model;
 mod operating;
-mod outside;
+pub mod outside;
 mod putting;
 
 use crate::kit;

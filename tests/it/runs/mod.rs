@@ -3,7 +3,13 @@
 mod claims;
 mod deaths;
 mod endings;
+mod external;
+mod external_faults;
 mod fairness;
+mod foreign;
+mod outside;
+mod queue_rpc;
+mod queue_verbs;
 mod redis;
 
 use crate::kit::{self, Database};

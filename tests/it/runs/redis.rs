@@ -22,15 +22,15 @@ kit::each_engine!(
 );
 
 /// The program with a Redis, and a look at it from outside.
-struct Stage {
-    desk: Desk,
-    redis: kit::Redis,
+pub(super) struct Stage {
+    pub desk: Desk,
+    pub redis: kit::Redis,
     relay: Option<Relay>,
     outside: Client,
 }
 
 impl Stage {
-    async fn open(database: Database) -> Self {
+    pub async fn open(database: Database) -> Self {
         let redis = kit::redis();
         let url = redis.url();
         let desk = Desk::with(database, |config| {
@@ -60,7 +60,7 @@ impl Stage {
     }
 
     /// One command as a person would type it.
-    async fn say(&self, words: &str) -> Value {
+    pub async fn say(&self, words: &str) -> Value {
         let words: Vec<&str> = words.split(' ').collect();
         let command = fred::types::CustomCommand::new(words[0], None, false);
         self.outside
@@ -79,7 +79,7 @@ impl Stage {
         }
     }
 
-    async fn end(mut self) {
+    pub async fn end(mut self) {
         if let Some(relay) = self.relay.take() {
             relay.stop().await;
         }
