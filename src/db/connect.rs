@@ -17,6 +17,9 @@ const ONCE_MORE: Duration = Duration::from_secs(1);
 /// without a word, and nobody would ever be told.
 const SILENT_AFTER: Duration = Duration::from_secs(2);
 
+/// A connection that was put back so lately is taken as it is: it was looked at then.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
 pub(super) async fn open(options: &Options) -> Result<Pool> {
     check_schema(&options.schema)?;
     match &options.target {
@@ -26,11 +29,17 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
                 .max_connections(options.max_connections)
                 .acquire_timeout(options.acquire_timeout)
                 .idle_timeout(options.idle_timeout)
-                // In place of the pool's own test, which does not see a transaction that was left open.
+                // In place of the pool's own tests, which do not see a transaction that was left open, wait for ever, and
+                // keep the connection's place meanwhile.
                 .test_before_acquire(false)
-                .before_acquire(|connection, _| Box::pin(is_outside_transactions(connection)))
-                // The pool's own test at this point waits for ever, and keeps the connection's place meanwhile.
-                .after_release(|connection, _| Box::pin(answers(connection)))
+                .before_acquire(|connection, about| {
+                    Box::pin(async move {
+                        Ok(about.idle_for < FRESH_FOR || is_outside_transactions(connection).await)
+                    })
+                })
+                .after_release(|connection, _| {
+                    Box::pin(async { Ok(is_outside_transactions(connection).await) })
+                })
                 .connect_with(connect.clone())
                 .await;
             match pool {
@@ -99,17 +108,10 @@ fn sqlite_options(file: &Path, options: &Options) -> SqliteConnectOptions {
 /// A caller may go away, or the role be refused, between `BEGIN` and the moment where sqlx counts the transaction as
 /// begun; sqlx 0.9 then does not roll it back. Such a connection still has the role of its transaction, or fails here, as
 /// does one that is broken: both are closed in silence, because what matters is whether a new one can be made.
-async fn is_outside_transactions(connection: &mut PgConnection) -> sqlx::Result<bool> {
+async fn is_outside_transactions(connection: &mut PgConnection) -> bool {
     const SQL: &str = "SELECT current_setting('role') = 'none'";
     let row = tokio::time::timeout(SILENT_AFTER, sqlx::raw_sql(SQL).fetch_one(connection)).await;
-    Ok(row.is_ok_and(|row| row.is_ok_and(|row| row.try_get(0).unwrap_or(false))))
-}
-
-/// An error closes the connection without another word to the server.
-async fn answers(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    let silent = |_| Err(sqlx::Error::protocol("the server does not answer any more"));
-    let answer = tokio::time::timeout(SILENT_AFTER, connection.ping()).await;
-    answer.unwrap_or_else(silent).map(|()| true)
+    row.is_ok_and(|row| row.is_ok_and(|row| row.try_get(0).unwrap_or(false)))
 }
 
 /// The pool repeats a refused connection until its time is up, and then only says that: what is wrong is found out by one
