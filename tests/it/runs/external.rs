@@ -31,7 +31,7 @@ use tonic::Request;
 pub(super) struct Shop {
     pub desk: Desk,
     pub redis: kit::Redis,
-    relay: Option<Relay>,
+    pub relay: Option<Relay>,
 }
 
 impl Shop {

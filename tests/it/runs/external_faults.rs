@@ -6,8 +6,11 @@ use fred::prelude::*;
 use serde_json::json;
 use syncline::{
     db::Engine,
-    queue::JobState,
-    runs::{State, relay::Relay},
+    queue::{JobState, Put},
+    runs::{
+        State,
+        relay::{Redis, Relay, Standing},
+    },
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,5 +123,40 @@ async fn jobs_are_accepted_while_redis_is_away_and_executed_when_it_is_back() {
         shop.desk.ended(&run).await.result,
         Some(json!({"value": 2}))
     );
+    shop.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_died_between_its_intent_and_the_job_costs_nothing() {
+    let mut shop = Shop::open(Engine::Sqlite).await;
+    let Standing::Attached(life) = Redis::of(&shop.desk.app).unwrap().standing() else {
+        panic!("it was attached");
+    };
+    shop.relay.take().unwrap().stop().await;
+    let never_put = shop.add("never-put", json!({}), |_| {}).await;
+    let put = shop.add("put", json!({}), |_| {}).await;
+    let sql = format!("UPDATE runs SET put_epoch = '~{life}'");
+    shop.desk.database.execute(&sql).await;
+    let job = Put::new(put.name.id.to_string(), "put", json!({}));
+    shop.queue().put(&[job]).await.unwrap();
+    shop.relay = Relay::start(&shop.desk.app).await.unwrap();
+    shop.job_is(&never_put, Some(JobState::Prioritized)).await;
+    shop.job_is(&put, Some(JobState::Waiting)).await;
+    kit::eventually(super::PATIENCE, async || {
+        let places = shop.places().await;
+        if places == [life.clone(), life.clone()] {
+            Ok(())
+        } else {
+            Err(format!("{places:?}"))
+        }
+    })
+    .await;
+    let mut node = shop.node("bullmq");
+    node.run("worker_of('thumbnails', async ({ name }) => name)")
+        .await;
+    for run in [&never_put, &put] {
+        assert_eq!(shop.desk.ended(run).await.state, State::Succeeded);
+    }
+    shop.nothing_is_left_in_redis().await;
     shop.end().await;
 }

@@ -17,6 +17,9 @@ use syncline::{
 async fn a_worker_of_somebody_else_that_completes_and_removes_our_jobs_changes_nothing() {
     for version in VERSIONS {
         let stage = Stage::open(Database::new(Engine::Sqlite).await).await;
+        // Only what is known to have been there can be taken for removed.
+        let run = stage.desk.accept("s", |_| {}).await;
+        waits_in(&stage, &run, "prioritized").await;
         let mut node = Outside::start(version, &stage.redis.url());
         node.run(
             "globalThis.ran = 0;
@@ -24,7 +27,6 @@ async fn a_worker_of_somebody_else_that_completes_and_removes_our_jobs_changes_n
              await globalThis.theirs.waitUntilReady();",
         )
         .await;
-        let run = stage.desk.accept("s", |_| {}).await;
         node.run("await until(() => globalThis.ran > 1, 30000); await globalThis.theirs.close();")
             .await;
         assert_eq!(
