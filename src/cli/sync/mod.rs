@@ -89,7 +89,7 @@ pub enum Command {
     /// What became of every time of a sync's schedule, newest first
     Occurrences(schedule::Occurrences),
     /// When a schedule runs next, and what the clock does then; stores nothing
-    Times(schedule::Times),
+    Times(Box<schedule::Times>),
     /// Look for second copies, edited and deleted entries at the destination; changes nothing
     Duplicates {
         /// The sync's id
@@ -148,7 +148,7 @@ async fn on(ready: define::Ready, session: &Session, output: Output) -> anyhow::
         Command::Resume { id } => schedule::resume(&id, session, output).await,
         Command::Backfill(args) => schedule::backfill(args, session, output).await,
         Command::Occurrences(args) => schedule::occurrences(args, session, output).await,
-        Command::Times(args) => schedule::times(args, session, output).await,
+        Command::Times(args) => schedule::times(*args, session, output).await,
         Command::Duplicates { id, days } => cleanup::duplicates(&id, days, session, output).await,
         Command::Cleanup(args) => cleanup::run(args, session, output).await,
         Command::Create(_) | Command::Update(_) | Command::Once(_) => unreachable!("done before"),

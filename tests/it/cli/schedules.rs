@@ -1,8 +1,9 @@
 //! Schedules on the command line: given in flags, shown, tried before they are stored, paused, made up for.
 
 use super::{Ended, Stage};
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde_json::Value;
+use syncline::base::Clock;
 
 async fn well(stage: &Stage, arguments: &[&str]) -> Ended {
     let ended = stage.run(arguments).await;
@@ -144,7 +145,7 @@ async fn a_pause_is_shown_with_its_note_until_the_sync_is_resumed() {
 #[tokio::test]
 async fn times_of_the_past_are_run_once_and_accounted_for() {
     let stage = Stage::with_sync(&["--cron", "0 */6 * * *"]).await;
-    let day = (Utc::now() - TimeDelta::days(2))
+    let day = (Clock::system().now() - TimeDelta::days(2))
         .format("%Y-%m-%d")
         .to_string();
     let fill = ["sync", "backfill", "work", "--from", &day, "--to", &day];
