@@ -4,6 +4,7 @@ mod claims;
 mod deaths;
 mod endings;
 mod fairness;
+mod held;
 mod redis;
 
 use crate::kit::{self, Database};

@@ -22,19 +22,27 @@ kit::each_engine!(
 );
 
 /// The program with a Redis, and a look at it from outside.
-struct Stage {
-    desk: Desk,
+pub struct Stage {
+    pub desk: Desk,
     redis: kit::Redis,
     relay: Option<Relay>,
     outside: Client,
 }
 
 impl Stage {
-    async fn open(database: Database) -> Self {
+    pub async fn open(database: Database) -> Self {
+        Self::with(database, |_| {}).await
+    }
+
+    pub async fn with(
+        database: Database,
+        change: impl FnOnce(&mut syncline::config::Config),
+    ) -> Self {
         let redis = kit::redis();
         let url = redis.url();
         let desk = Desk::with(database, |config| {
-            config.redis.url = Some(url.clone().into())
+            config.redis.url = Some(url.clone().into());
+            change(config);
         })
         .await;
         let outside = client(&url).await;
@@ -60,7 +68,7 @@ impl Stage {
     }
 
     /// One command as a person would type it.
-    async fn say(&self, words: &str) -> Value {
+    pub async fn say(&self, words: &str) -> Value {
         let words: Vec<&str> = words.split(' ').collect();
         let command = fred::types::CustomCommand::new(words[0], None, false);
         self.outside
@@ -69,7 +77,7 @@ impl Stage {
             .unwrap()
     }
 
-    async fn score(&self, state: &str, run: &Run) -> Result<(), String> {
+    pub async fn score(&self, state: &str, run: &Run) -> Result<(), String> {
         let found = self
             .say(&format!("ZSCORE bull:sync:{state} {}", run.name.id))
             .await;
@@ -79,7 +87,7 @@ impl Stage {
         }
     }
 
-    async fn end(mut self) {
+    pub async fn end(mut self) {
         if let Some(relay) = self.relay.take() {
             relay.stop().await;
         }
