@@ -47,9 +47,9 @@ const SOURCES: &[Source] = &[
         postgres: include_str!("../../migrations/0004_schedules.postgres.sql"),
     },
     Source {
-        version: 6,
+        version: 5,
         description: "outside",
-        portable: include_str!("../../migrations/0006_outside.sql"),
+        portable: include_str!("../../migrations/0005_outside.sql"),
         postgres: "",
     },
 ];

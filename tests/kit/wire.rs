@@ -128,6 +128,10 @@ async fn carry(near: TcpStream, server: u16, mut way: watch::Receiver<Way>) {
                 for (reader, _) in &halves {
                     let _ = reader.as_ref().set_zero_linger();
                 }
+                // Dropped, a writer would say goodbye first.
+                for (_, writer) in halves {
+                    writer.forget();
+                }
             }
             Cut::Forgotten => std::future::pending().await,
         }

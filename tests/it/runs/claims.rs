@@ -18,6 +18,7 @@ kit::each_engine!(
     a_run_of_a_committed_transaction_is_run,
     a_delayed_run_can_be_cancelled,
     a_paused_queue_gives_nothing,
+    a_run_whose_claim_got_no_answer_is_given_back_and_run,
 );
 
 async fn urgent_runs_go_first_and_then_the_oldest(database: Database) {
@@ -102,7 +103,7 @@ async fn an_account_and_a_tenant_run_at_most_so_many_at_a_time(database: Databas
     for number in 0..60 {
         let tenant = if number % 2 == 0 { "default" } else { "other" };
         let sync = format!("tenants/{tenant}/syncs/s{number}");
-        let lane = ["a", "b", "", ""][number / 2 % 4].to_owned();
+        let lane = ["a", "a", "a", "b"][number / 2 % 4].to_owned();
         runs.push(desk.accept(&sync, |request| request.lane = lane).await);
     }
     let other = desk.replica().await;
@@ -185,5 +186,27 @@ async fn a_paused_queue_gives_nothing(database: Database) {
         .execute(&format!("UPDATE {schema}queues SET paused = FALSE"))
         .await;
     assert_eq!(desk.ended(&run).await.state, State::Succeeded);
+    worker.shut_down(PATIENCE).await;
+}
+
+/// The claim was committed, and its worker never heard of that: the row says that it has a run which it does not know.
+async fn a_run_whose_claim_got_no_answer_is_given_back_and_run(database: Database) {
+    let desk = Desk::with(database, |config| {
+        config.runs.heartbeat = Duration::from_millis(200);
+    })
+    .await;
+    let due = desk.app.db.now() + TimeDelta::hours(1);
+    let run = desk.accept("s", |request| request.due_at = Some(due)).await;
+    let seen = Arc::new(Seen::default());
+    let worker = worker(&desk.app, &seen, |_, _| async { done() }).await;
+    let schema = super::schema(desk.database.engine());
+    desk.database
+        .execute(&format!(
+            "UPDATE {schema}runs SET state = 'running', attempt = 1, fence = fence + 1, \
+             worker_id = (SELECT worker_id FROM {schema}workers)"
+        ))
+        .await;
+    let run = desk.ended(&run).await;
+    assert_eq!((run.state, run.crashes), (State::Succeeded, 0));
     worker.shut_down(PATIENCE).await;
 }

@@ -7,6 +7,7 @@ mod external;
 mod external_faults;
 mod fairness;
 mod foreign;
+mod held;
 mod outside;
 mod queue_rpc;
 mod queue_verbs;

