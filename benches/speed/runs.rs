@@ -121,6 +121,8 @@ pub fn bench() -> anyhow::Result<()> {
         drop(side);
         servers.redis.empty()?;
         eprintln!("round {} of {ROUNDS} is done", round + 1);
+        tell("  ours", &ours[round..]);
+        tell("  BullMQ and pg", &peers[round..]);
     }
     tell("ours", &ours);
     tell("BullMQ and pg", &peers);

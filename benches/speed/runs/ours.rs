@@ -58,7 +58,8 @@ impl Ours {
                 .connect(database)
                 .await?;
             for tenant in 0..TENANTS {
-                sqlx::query("INSERT INTO syncline.tenants (tenant_id, display_name, created_at) VALUES ($1, $1, now())")
+                sqlx::query("INSERT INTO syncline.tenants (tenant_id, display_name, created_at) VALUES ($1, $1, now()) \
+                     ON CONFLICT DO NOTHING")
                     .bind(format!("tenant-{tenant}"))
                     .execute(&look)
                     .await?;

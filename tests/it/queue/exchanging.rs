@@ -90,6 +90,12 @@ async fn those_that_end_before_older_ones_leave_them_active() {
         [FinishCode::Done, FinishCode::Done, FinishCode::NotActive]
     );
     assert_eq!(stage.ids("active").await, ["j7", "j6"]);
+    let all_and_one_twice = [done(&jobs[6]), done(&jobs[7]), done(&jobs[6])];
+    let (codes, _) = exchange(&stage, &all_and_one_twice, 0).await;
+    assert_eq!(
+        codes,
+        [FinishCode::Done, FinishCode::Done, FinishCode::NotActive]
+    );
 }
 
 #[tokio::test]

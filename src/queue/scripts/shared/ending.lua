@@ -18,15 +18,13 @@ local function take_out_of_active(ids)
     -- Jobs mostly end in the order in which they began, and then they are the whole right end.
     local pending = {}
     for _, id in ipairs(ids) do pending[id] = true end
-    local is_end = true
-    for _, id in ipairs(call('LRANGE', P .. 'active', -size, -1)) do
-      if not pending[id] then
-        is_end = false
-        break
-      end
+    local last = call('LRANGE', P .. 'active', -size, -1)
+    local is_end = #last == size
+    for _, id in ipairs(last) do
+      is_end = is_end and pending[id]
       pending[id] = nil
     end
-    if is_end and next(pending) == nil then
+    if is_end then
       call('LTRIM', P .. 'active', 0, -size - 1)
       return absent
     end
