@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use uuid::Uuid;
 
-/// Between two runs that one customer asks for.
-const PAUSE: Duration = Duration::from_millis(120);
+/// Between two runs that one customer asks for: no more than a busy machine can run, or everything would wait for the
+/// backlog.
+const PAUSE: Duration = Duration::from_millis(400);
 /// An answer that did not come by then is lost.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 /// Longer than the longest fault, and what the servers need to get over it.

@@ -139,7 +139,7 @@ async fn occurrences(client: &mut SyncServiceClient<Channel>, sync: &str) -> Vec
 async fn servers_killed_at_random_lose_and_double_no_time(database: Database) {
     let engine = database.engine();
     let site = Site::open(database).await;
-    let mut servers = vec![site.server().await, site.server().await];
+    let mut servers = [site.server().await, site.server().await];
     let mut syncs = Vec::new();
     for number in 0..SYNCS {
         syncs.push(define(&mut servers[0].1, &format!("s{number}")).await);
