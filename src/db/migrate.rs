@@ -46,6 +46,12 @@ const SOURCES: &[Source] = &[
         portable: include_str!("../../migrations/0004_schedules.sql"),
         postgres: include_str!("../../migrations/0004_schedules.postgres.sql"),
     },
+    Source {
+        version: 7,
+        description: "lists",
+        portable: include_str!("../../migrations/0007_lists.sql"),
+        postgres: include_str!("../../migrations/0007_lists.postgres.sql"),
+    },
 ];
 
 /// How a database stands to this version.
