@@ -52,6 +52,12 @@ const SOURCES: &[Source] = &[
         portable: include_str!("../../migrations/0005_outside.sql"),
         postgres: "",
     },
+    Source {
+        version: 6,
+        description: "lists",
+        portable: include_str!("../../migrations/0006_lists.sql"),
+        postgres: include_str!("../../migrations/0006_lists.postgres.sql"),
+    },
 ];
 
 /// How a database stands to this version.

@@ -1,0 +1,1 @@
+-- Nothing of the portable part: what changes is how PostgreSQL plans (see the file beside).
