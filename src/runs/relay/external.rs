@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, Utc};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Runs that are compared at once.
@@ -197,8 +197,9 @@ async fn put_due(app: &App, redis: &Redis, life: &str) -> Result<()> {
     while !kinds.is_empty() {
         let (places, next) = fill::window(app, &kinds, &after).await?;
         for queue in redis.external() {
-            let fits =
-                |place: &&fill::Place| place.put_in.is_empty() && place.run.kind == queue.name();
+            let fits = |place: &&fill::Place| {
+                place.run.put_epoch.is_empty() && place.run.kind == queue.name()
+            };
             let due: Vec<_> = places.iter().filter(fits).collect();
             put(app, queue, &due, &about_to, life).await?;
         }
@@ -225,11 +226,14 @@ async fn put(
     if mine.is_empty() {
         return Ok(());
     }
-    let ours: HashSet<_> = mine.iter().map(|(_, id)| *id).collect();
-    let puts: Vec<Put> = due
+    let turns: HashMap<_, _> = due
         .iter()
-        .filter(|place| ours.contains(&place.run.name.id))
-        .map(|place| job::external(&place.run, place.turn))
+        .map(|place| (place.run.name.id, place.turn))
+        .collect();
+    let puts: Vec<Put> = fill::load(app, &mine)
+        .await?
+        .iter()
+        .map(|run| job::external(run, turns[&run.name.id]))
         .collect();
     queue.put(&puts).await?;
     mark(app, &mine, about_to, life).await?;

@@ -6,7 +6,7 @@ use crate::{
     base::{Result, RunName},
     db::Scope,
     queue::{JobState, Put, PutCode},
-    runs::{Priority, Run, cancel, store},
+    runs::{Priority, Run, State, cancel, store},
 };
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -28,14 +28,23 @@ struct Seen {
     active: u32,
     /// In how many comparisons in a row it had ended, although the table says that the run has not.
     ended: u32,
+    /// The turn that this process gave it.
+    turn: Option<usize>,
 }
 
 /// A run that belongs into Redis, and its place there.
 pub(super) struct Place {
-    pub run: Run,
-    /// The life of Redis in which it was put there.
-    pub put_in: String,
+    pub run: store::InFront,
     pub turn: usize,
+}
+
+impl Seen {
+    /// Whether a job that is ready stands where it should, or so near that moving it is not worth it: those in front stand
+    /// exactly, and each is moved a few times on its way there.
+    fn stands_well(self, turn: usize) -> bool {
+        self.turn
+            .is_some_and(|given| given == turn || (turn < given && given < 2 * turn))
+    }
 }
 
 impl Known {
@@ -56,7 +65,7 @@ pub(super) async fn top_up(app: &App, redis: &Redis, life: &str, known: &mut Kno
         let new = places
             .iter()
             .filter(|place| !known.jobs.contains_key(&place.run.name.id));
-        put(redis, new.collect(), known).await?;
+        put(app, redis, new.collect(), known).await?;
         match next {
             Some(next) => after = next,
             None => return Ok(()),
@@ -124,7 +133,7 @@ async fn compare_queue(
     for (place, state) in places.into_iter().zip(states) {
         let name = &place.run.name;
         let mut seen = before.remove(&name.id).unwrap_or_default();
-        let was_put = place.put_in == known.life;
+        let was_put = place.run.put_epoch == known.life;
         match state {
             None if was_put && same_life => {
                 removed(app, name).await?;
@@ -138,6 +147,11 @@ async fn compare_queue(
             }
             // The row may just have been read before the run ended.
             Some(JobState::Completed | JobState::Failed) if seen.ended == 0 => seen.ended = 1,
+            Some(JobState::Waiting | JobState::Prioritized | JobState::Paused)
+                if seen.stands_well(place.turn) =>
+            {
+                (seen.active, seen.ended) = (0, 0);
+            }
             _ => {
                 seen = Seen::default();
                 wanted.push(place);
@@ -148,7 +162,7 @@ async fn compare_queue(
         }
         known.jobs.insert(name.id, seen);
     }
-    put(redis, wanted, known).await?;
+    put(app, redis, wanted, known).await?;
     if !marks.is_empty() && same_life {
         let scope = Scope::System("remember which runs are in Redis");
         let mut tx = app.db.write(scope).await?;
@@ -158,28 +172,44 @@ async fn compare_queue(
     Ok(())
 }
 
-async fn put(redis: &Redis, places: Vec<&Place>, known: &mut Known) -> Result<()> {
+async fn put(app: &App, redis: &Redis, places: Vec<&Place>, known: &mut Known) -> Result<()> {
+    let keys: Vec<_> = places.iter().map(|place| key(&place.run.name)).collect();
+    let runs = load(app, &keys).await?;
+    let turns: HashMap<_, _> = places
+        .iter()
+        .map(|place| (place.run.name.id, place.turn))
+        .collect();
     for kind in QUEUES {
-        let of_kind: Vec<_> = places
-            .iter()
-            .filter(|place| place.run.kind == kind)
-            .collect();
+        let of_kind: Vec<_> = runs.iter().filter(|run| run.kind == kind).collect();
         let Some(queue) = redis.queue(kind).filter(|_| !of_kind.is_empty()) else {
             continue;
         };
         let puts: Vec<Put> = of_kind
             .iter()
-            .map(|place| job::of(&place.run, place.turn))
+            .map(|run| job::of(run, turns[&run.name.id]))
             .collect();
         let codes = queue.put(&puts).await?;
-        for (place, code) in of_kind.iter().zip(codes) {
-            known.jobs.entry(place.run.name.id).or_default();
+        for (run, code) in of_kind.iter().zip(codes) {
+            let seen = known.jobs.entry(run.name.id).or_default();
+            seen.turn = turns.get(&run.name.id).copied();
             if code == PutCode::Restarted {
-                tracing::debug!(run.name = %place.run.name, "the run is handed out again");
+                tracing::debug!(run.name = %run.name, "the run is handed out again");
             }
         }
     }
     Ok(())
+}
+
+/// Those of these runs that are still to be run.
+pub(super) async fn load(app: &App, keys: &[(String, Uuid)]) -> Result<Vec<Run>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let scope = Scope::System("put runs of all tenants into Redis");
+    let mut tx = app.db.read(scope).await?;
+    let mut runs = store::get_these(&mut tx, keys).await?;
+    runs.retain(|run| run.state != State::Running && !run.state.is_final());
+    Ok(runs)
 }
 
 /// Somebody removed the job: that was meant to keep it from being run.
@@ -221,16 +251,15 @@ pub(super) async fn window(
 }
 
 /// Counts the turns of each tenant, kind and urgency. Rows come in the order in which they go.
-fn places(rows: Vec<(Run, String)>) -> Vec<Place> {
+fn places(rows: Vec<store::InFront>) -> Vec<Place> {
     let mut turns: HashMap<(String, String, Priority), usize> = HashMap::new();
-    let place = |(run, put_in): (Run, String)| {
+    let place = |run: store::InFront| {
         let line = (run.name.tenant.to_string(), run.kind.clone(), run.priority);
         let turn = turns.entry(line).or_default();
         *turn += 1;
         Place {
             turn: *turn - 1,
             run,
-            put_in,
         }
     };
     rows.into_iter().map(place).collect()

@@ -115,7 +115,7 @@ pub async fn hold_tenants(
     Ok(held.cloned().collect())
 }
 
-/// The columns of a run that decide who goes first.
+/// The columns of a run that decide who goes first, and whether Redis has it.
 macro_rules! ranked {
     ($table:literal) => {
         concat!(
@@ -132,7 +132,9 @@ macro_rules! ranked {
             $table,
             ".priority, ",
             $table,
-            ".due_at"
+            ".due_at, ",
+            $table,
+            ".put_epoch"
         )
     };
 }

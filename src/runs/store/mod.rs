@@ -21,7 +21,7 @@ pub use logs::{log, logs};
 pub use queues::{clean, counts, forget, list_kind, promote};
 pub use release::{Ending, Release, release, without_nul};
 pub use requests::{forget_requests, remember_request};
-pub use window::{Pause, get_these, mark_put, pauses, set_pause, window};
+pub use window::{InFront, Pause, get_these, mark_put, pauses, set_pause, window};
 pub use workers::{
     beat, cancel_requests, give_back, hand_back, owned, remove_worker, take_from_dead,
 };

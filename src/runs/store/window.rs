@@ -6,38 +6,43 @@ use super::{
     columns, names, runs,
 };
 use crate::{
-    base::Result,
+    base::{ResourceId, Result, RunName},
     db::{Engine, Tx, execute, fetch_all},
-    runs::Run,
+    runs::{Priority, Run},
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+/// A run at the front of its tenant's line.
+#[derive(Clone, Debug)]
+pub struct InFront {
+    /// Which one.
+    pub name: RunName,
+    /// Which job executes it.
+    pub kind: String,
+    /// Which of a tenant's runs go first.
+    pub priority: Priority,
+    /// The life of Redis in which it was put there.
+    pub put_epoch: String,
+}
+
 /// The first `most` runs of each of these tenants, kinds and priorities that are due and that nothing of their own sync
-/// keeps from running, those that go first first; with the life of Redis in which they were put there.
+/// keeps from running, those that go first first.
 pub async fn window(
     tx: &mut Tx,
     kinds: &[&str],
     tenants: &[String],
     most: i64,
     now: DateTime<Utc>,
-) -> Result<Vec<(Run, String)>> {
+) -> Result<Vec<InFront>> {
     macro_rules! window {
         ($engine:ident) => {
             concat!(
                 heads!(front!($engine)),
-                " SELECT ",
-                columns!(),
-                " , put_epoch FROM runs WHERE (tenant_id, run_id) IN (SELECT h.tenant_id, h.run_id FROM heads h) ",
-                "ORDER BY tenant_id, priority DESC, due_at, run_id"
+                " SELECT h.tenant_id, h.run_id, h.kind, h.priority, h.put_epoch FROM heads h ",
+                "ORDER BY h.tenant_id, h.priority DESC, h.due_at, h.run_id"
             )
         };
-    }
-    #[derive(sqlx::FromRow)]
-    struct Put {
-        #[sqlx(flatten)]
-        run: Row,
-        put_epoch: String,
     }
     const POSTGRES: &str = window!(postgres);
     const SQLITE: &str = window!(sqlite);
@@ -45,10 +50,18 @@ pub async fn window(
         Engine::Postgres => POSTGRES,
         Engine::Sqlite => SQLITE,
     };
-    let rows = fetch_all!(tx, Put, sql, now, turns(tenants), classes(kinds), most)?;
-    rows.into_iter()
-        .map(|row| Ok((Run::try_from(row.run)?, row.put_epoch)))
-        .collect()
+    type Found = (String, Uuid, String, i64, String);
+    let rows = fetch_all!(tx, Found, sql, now, turns(tenants), classes(kinds), most)?;
+    let in_front = |(tenant, id, kind, priority, put_epoch): Found| {
+        let tenant = ResourceId::parse("tenant_id", &tenant)?;
+        Ok(InFront {
+            name: RunName::new(tenant, id),
+            kind,
+            priority: Priority::from_rank(priority),
+            put_epoch,
+        })
+    };
+    rows.into_iter().map(in_front).collect()
 }
 
 /// Remembers that runs that nobody has yet were put into Redis in this life of it.
