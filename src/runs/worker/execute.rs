@@ -42,9 +42,14 @@ impl Inner {
             async move {
                 let handle = Arc::new(Handle::new(this.app.clone(), run, stop, image));
                 let ended = this.attempt(job, &handle).await;
+                // Writing the end waits for the disk, and others need not wait for that.
+                let _finishing = this.finishing.acquire().await;
+                drop(slot);
+                if !this.redis_has_it() {
+                    this.app.work_arrived.notify_waiters();
+                }
                 let written = this.finish(&handle, ended).await;
                 this.running().remove(&handle.run.name.id);
-                drop(slot);
                 this.app.work_arrived.notify_waiters();
                 if let Some(lease) = lease {
                     let end = settle::after(written, &lease.job, this.app.db.now());

@@ -59,6 +59,8 @@ struct Inner {
     /// The tenant that had its turn last.
     turn: Mutex<String>,
     slots: Arc<Semaphore>,
+    /// Runs whose ends are being written, at most as many as are executed.
+    finishing: Semaphore,
     finisher: Finisher,
     settler: Settler,
     mirror: Mirror,
@@ -96,6 +98,7 @@ impl Worker {
             claiming: tokio::sync::Mutex::default(),
             turn: Mutex::default(),
             slots: Arc::new(Semaphore::new(app.config.runs.concurrency)),
+            finishing: Semaphore::new(app.config.runs.concurrency),
             finisher: Finisher::start(app.clone()),
             settler: Settler::start(id.to_string()),
             mirror: Mirror::start(),

@@ -62,7 +62,7 @@ impl Inner {
     }
 
     /// Whether due runs come from Redis, so that looking at the table is not worth it.
-    fn redis_has_it(&self) -> bool {
+    pub(super) fn redis_has_it(&self) -> bool {
         self.only.is_none() && Redis::of(&self.app).is_some_and(|redis| redis.is_attached())
     }
 
