@@ -58,6 +58,12 @@ const SOURCES: &[Source] = &[
         portable: include_str!("../../migrations/0006_lists.sql"),
         postgres: include_str!("../../migrations/0006_lists.postgres.sql"),
     },
+    Source {
+        version: 7,
+        description: "lanes",
+        portable: include_str!("../../migrations/0007_lanes.sql"),
+        postgres: "",
+    },
 ];
 
 /// How a database stands to this version.

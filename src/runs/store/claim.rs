@@ -201,7 +201,7 @@ macro_rules! take {
             ", allowed AS (SELECT h.*, row_number() OVER (PARTITION BY h.tenant_id ",
             "ORDER BY h.priority DESC, h.due_at, h.run_id) AS tenant_rank FROM heads h ",
             "WHERE $6 = 0 OR h.lane = '' OR h.lane_rank <= $6 - (SELECT count(*) FROM runs o ",
-            "WHERE o.tenant_id = h.tenant_id AND o.lane = h.lane AND o.state = 'running')), ",
+            "WHERE o.tenant_id = h.tenant_id AND o.lane = h.lane AND o.lane <> '' AND o.state = 'running')), ",
             "taken AS (SELECT a.tenant_id, a.run_id FROM allowed a ",
             "WHERE $7 = 0 OR a.tenant_rank <= $7 - (SELECT count(*) FROM runs o ",
             "WHERE o.tenant_id = a.tenant_id AND o.state = 'running') ",
