@@ -4,7 +4,7 @@ use super::{Desk, PATIENCE, schema};
 use crate::{
     kit::{self, Database, eventually},
     queue::outside::{Outside, VERSIONS},
-    simulator::clients::python,
+    simulator::clients::python_with_bullmq,
 };
 use chrono::TimeDelta;
 use serde_json::{Value as Json, json};
@@ -220,9 +220,10 @@ async fn a_python_worker_executes_jobs_and_the_runs_have_what_it_says() {
     let good = shop.add("resize", json!({"n": 21}), |_| {}).await;
     let bad = shop.add("resize", json!({"n": -1}), |_| {}).await;
     let settings = json!({"url": shop.redis.url(), "queue": "thumbnails", "jobs": 2});
-    let worked = tokio::task::spawn_blocking(move || python("bullmq_python.py", &settings))
-        .await
-        .unwrap();
+    let worked =
+        tokio::task::spawn_blocking(move || python_with_bullmq("bullmq_python.py", &settings))
+            .await
+            .unwrap();
     assert_eq!(worked["seen"].as_array().unwrap().len(), 2);
     let run = shop.desk.ended(&good).await;
     assert_eq!(

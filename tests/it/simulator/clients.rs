@@ -47,6 +47,19 @@ fn drive(command: &mut Command, settings: &Value) -> Value {
 /// Runs a Python script of `tests/clients`.
 pub fn python(script: &str, settings: &Value) -> Value {
     let interpreter = installed("SYNCLINE_TEST_PYTHON", "target/clients/venv/bin/python");
+    python_of(interpreter, script, settings)
+}
+
+/// The same with BullMQ, which wants another croniter than the oracle of schedules.
+pub fn python_with_bullmq(script: &str, settings: &Value) -> Value {
+    let interpreter = installed(
+        "SYNCLINE_TEST_PYTHON_BULLMQ",
+        "target/clients/venv-bullmq/bin/python",
+    );
+    python_of(interpreter, script, settings)
+}
+
+fn python_of(interpreter: PathBuf, script: &str, settings: &Value) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/clients")
         .join(script);
