@@ -13,13 +13,14 @@ use tempfile::TempDir;
 const INSTALL: &str = "Redis is missing: apt-get install -y redis-server";
 
 /// The shell is the server's parent, so the number it kills cannot be somebody else's by then.
-const START: &str = r#""$1" --bind 127.0.0.1 --port "$2" --dir "$3" --save "" --appendonly "$4" --maxmemory-policy noeviction </dev/null & server=$!"#;
-const KILL: &str = r#"kill -9 "$server"; wait; rm -rf "$3""#;
+const START: &str = r#"program=$1 port=$2 folder=$3; shift 3
+"$program" --bind 127.0.0.1 --port "$port" --dir "$folder" --save "" --maxmemory-policy noeviction "$@" </dev/null & server=$!"#;
+const KILL: &str = r#"kill -9 "$server"; wait; rm -rf "$folder""#;
 
 /// A running server. Ends on drop, and when the test process ends in any way.
 pub struct Redis {
     port: u16,
-    append_only: &'static str,
+    options: Vec<String>,
     watchdog: Option<Watchdog>,
     _folder: TempDir,
 }
@@ -27,23 +28,42 @@ pub struct Redis {
 /// Starts a server for one test that keeps nothing on disk. That takes a few milliseconds, so tests may kill or flush
 /// their own.
 pub fn redis() -> Redis {
-    start_anywhere("no")
+    start_anywhere(|| words("--appendonly no"))
 }
 
 /// The same with the settings of `docker-compose.yml`.
 pub fn redis_as_deployed() -> Redis {
-    start_anywhere("yes")
+    start_anywhere(|| words("--appendonly yes"))
 }
 
-fn start_anywhere(append_only: &'static str) -> Redis {
+/// A cluster of one node, which has all slots: it refuses what names keys of several slots, as any cluster does.
+pub fn redis_cluster() -> Redis {
+    let redis = start_anywhere(|| {
+        let bus = free_port();
+        words(&format!(
+            "--cluster-enabled yes --cluster-port {bus} --cluster-announce-ip 127.0.0.1"
+        ))
+    });
+    let given = redis.say("CLUSTER ADDSLOTSRANGE 0 16383");
+    assert_eq!(given, "+OK");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !redis.say("CLUSTER INFO").contains("cluster_state:ok") {
+        assert!(Instant::now() < deadline, "the cluster does not get ready");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    redis
+}
+
+fn start_anywhere(options: impl Fn() -> Vec<String>) -> Redis {
     // Somebody else may take the port between our look and the server's.
     for _ in 0..5 {
         let folder = super::temp_dir();
         let port = free_port();
-        if let Some(watchdog) = start(port, folder.path(), append_only) {
+        let options = options();
+        if let Some(watchdog) = start(port, folder.path(), &options) {
             return Redis {
                 port,
-                append_only,
+                options,
                 watchdog: Some(watchdog),
                 _folder: folder,
             };
@@ -52,10 +72,18 @@ fn start_anywhere(append_only: &'static str) -> Redis {
     panic!("redis-server does not come up on any of five free ports");
 }
 
-fn start(port: u16, folder: &Path, append_only: &str) -> Option<Watchdog> {
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+fn start(port: u16, folder: &Path, options: &[String]) -> Option<Watchdog> {
     let program = find("redis-server", [PathBuf::from("/usr/bin")]).expect(INSTALL);
     let number = port.to_string();
-    let arguments = [&program, Path::new(&number), folder, Path::new(append_only)];
+    let fixed = [&program, Path::new(&number), folder];
+    let arguments: Vec<&Path> = fixed
+        .into_iter()
+        .chain(options.iter().map(Path::new))
+        .collect();
     let watchdog = Watchdog::start(None, START, KILL, &arguments);
     let deadline = Instant::now() + Duration::from_secs(5);
     while Instant::now() < deadline {
@@ -71,6 +99,11 @@ impl Redis {
     /// As REDIS_URL wants it.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// As REDIS_URL wants it for a cluster.
+    pub fn cluster_url(&self) -> String {
+        format!("redis-cluster://127.0.0.1:{}", self.port)
     }
 
     /// Where it listens.
@@ -129,7 +162,7 @@ impl Redis {
     /// Starts one that was killed again, at the same address and with nothing in it.
     pub fn restart(&mut self) {
         let folder = super::temp_dir();
-        let watchdog = start(self.port, folder.path(), self.append_only);
+        let watchdog = start(self.port, folder.path(), &self.options);
         self.watchdog = Some(watchdog.expect("the port is still free"));
         self._folder = folder;
     }

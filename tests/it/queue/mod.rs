@@ -2,6 +2,7 @@
 
 mod board;
 mod claiming;
+mod cluster;
 mod exchanging;
 mod faults;
 mod finishing;

@@ -1,6 +1,7 @@
 //! Runs: accepted once, taken in turn, ended whatever happens.
 
 mod claims;
+mod cluster;
 mod deaths;
 mod endings;
 mod external;

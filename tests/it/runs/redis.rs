@@ -40,12 +40,22 @@ impl Stage {
     ) -> Self {
         let redis = kit::redis();
         let url = redis.url();
+        Self::on(redis, &url, database, change).await
+    }
+
+    /// With this Redis, reached in this way.
+    pub async fn on(
+        redis: kit::Redis,
+        url: &str,
+        database: Database,
+        change: impl FnOnce(&mut syncline::config::Config),
+    ) -> Self {
         let desk = Desk::with(database, |config| {
-            config.redis.url = Some(url.clone().into());
+            config.redis.url = Some(url.into());
             change(config);
         })
         .await;
-        let outside = client(&url).await;
+        let outside = client(&redis.url()).await;
         let relay = Relay::start(&desk.app).await.unwrap();
         let stage = Self {
             desk,
