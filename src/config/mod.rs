@@ -188,6 +188,15 @@ pub struct Queue {
     pub external: Vec<String>,
 }
 
+impl Queue {
+    /// All queues of the installation: our own, and those of others.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        OWN_QUEUES
+            .into_iter()
+            .chain(self.external.iter().map(String::as_str))
+    }
+}
+
 /// Google. URLs have no slash at their end.
 #[derive(Clone, Debug)]
 pub struct Google {

@@ -7,7 +7,7 @@ use crate::{
     db::Scope,
     runs::{
         State, cancel,
-        relay::{QUEUES, is_external},
+        relay::is_external,
         retry,
         store::{self, Pause},
     },
@@ -30,15 +30,10 @@ pub struct Queue {
     pub oldest_due_at: Option<DateTime<Utc>>,
 }
 
-/// The names of all queues, as kinds are called: ours, and those whose jobs workers of others execute.
-fn names(app: &App) -> impl Iterator<Item = &str> {
-    let external = app.config.queue.external.iter().map(String::as_str);
-    QUEUES.into_iter().chain(external)
-}
-
 /// The queue called `name`, as kinds are called.
 pub fn known<'a>(app: &'a App, name: &str) -> Result<&'a str> {
-    names(app)
+    let mut names = app.config.queue.names();
+    names
         .find(|known| *known == name)
         .ok_or_else(|| Error::not_found("queue", format!("queues/{name}")))
 }
@@ -65,7 +60,7 @@ pub async fn list(app: &App) -> Result<Vec<Queue>> {
             oldest_due_at: due.map(|(.., due)| *due).min(),
         }
     };
-    Ok(names(app).map(queue).collect())
+    Ok(app.config.queue.names().map(queue).collect())
 }
 
 /// One queue.
@@ -97,10 +92,7 @@ pub async fn set_paused(app: &App, name: &str, is_paused: bool) -> Result<Queue>
 async fn of_queue(app: &App, queue: &str, names: Vec<RunName>) -> Result<Vec<RunName>> {
     let scope = Scope::System("look which queue runs are in");
     let mut tx = app.db.read(scope).await?;
-    let keys: Vec<_> = names
-        .iter()
-        .map(|name| (name.tenant.to_string(), name.id))
-        .collect();
+    let keys: Vec<_> = names.iter().map(store::key).collect();
     let runs = store::get_these(&mut tx, &keys).await?;
     let inside: HashSet<_> = runs
         .into_iter()

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Runs that are compared at once.
@@ -73,7 +73,7 @@ async fn follow(
         if state.is_some() && same_life && put_epoch != life {
             // Whoever put it died before saying so, or Redis was started again and still has it.
             let of_place: &mut Vec<_> = confirmed.entry(put_epoch).or_default();
-            of_place.push(key(&run.name));
+            of_place.push(store::key(&run.name));
             put_epoch = life.to_owned();
         }
         if run.state.is_final() {
@@ -180,7 +180,10 @@ async fn take_out(app: &App, queue: &Queue, over: Vec<(RunName, String)>) -> Res
     queue.evict(ids).await?;
     let mut by_place: HashMap<String, Vec<(String, Uuid)>> = HashMap::new();
     for (name, put_epoch) in over {
-        by_place.entry(put_epoch).or_default().push(key(&name));
+        by_place
+            .entry(put_epoch)
+            .or_default()
+            .push(store::key(&name));
     }
     let scope = Scope::System("remember which runs are in Redis no more");
     let mut tx = app.db.write(scope).await?;
@@ -221,19 +224,24 @@ async fn put(
     if due.is_empty() {
         return Ok(());
     }
-    let keys: Vec<_> = due.iter().map(|place| key(&place.run.name)).collect();
+    let keys: Vec<_> = due
+        .iter()
+        .map(|place| store::key(&place.run.name))
+        .collect();
     let mine = mark(app, &keys, "", about_to).await?;
     if mine.is_empty() {
         return Ok(());
     }
-    let turns: HashMap<_, _> = due
+    let ours: HashSet<_> = mine.iter().map(|(_, id)| *id).collect();
+    let places: Vec<_> = due
         .iter()
-        .map(|place| (place.run.name.id, place.turn))
+        .copied()
+        .filter(|place| ours.contains(&place.run.name.id))
         .collect();
-    let puts: Vec<Put> = fill::load(app, &mine)
+    let puts: Vec<Put> = fill::load(app, &places)
         .await?
         .iter()
-        .map(|run| job::external(run, turns[&run.name.id]))
+        .map(|(run, turn)| job::external(run, *turn))
         .collect();
     queue.put(&puts).await?;
     mark(app, &mine, about_to, life).await?;
@@ -251,8 +259,4 @@ async fn mark(
     let marked = store::mark(&mut tx, keys, from, to).await?;
     tx.commit().await?;
     Ok(marked)
-}
-
-fn key(name: &RunName) -> (String, Uuid) {
-    (name.tenant.to_string(), name.id)
 }

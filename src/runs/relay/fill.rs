@@ -142,7 +142,7 @@ async fn compare_queue(
             Some(JobState::Active) => {
                 seen.active += 1;
                 if seen.active > 1 {
-                    left_behind.push(key(name));
+                    left_behind.push(store::key(name));
                 }
             }
             // The row may just have been read before the run ended.
@@ -158,7 +158,7 @@ async fn compare_queue(
             }
         }
         if state.is_some() && !was_put {
-            marks.push(key(name));
+            marks.push(store::key(name));
         }
         known.jobs.insert(name.id, seen);
     }
@@ -173,25 +173,20 @@ async fn compare_queue(
 }
 
 async fn put(app: &App, redis: &Redis, places: Vec<&Place>, known: &mut Known) -> Result<()> {
-    let keys: Vec<_> = places.iter().map(|place| key(&place.run.name)).collect();
-    let runs = load(app, &keys).await?;
-    let turns: HashMap<_, _> = places
-        .iter()
-        .map(|place| (place.run.name.id, place.turn))
-        .collect();
+    let runs = load(app, &places).await?;
     for kind in QUEUES {
-        let of_kind: Vec<_> = runs.iter().filter(|run| run.kind == kind).collect();
+        let of_kind: Vec<_> = runs.iter().filter(|(run, _)| run.kind == kind).collect();
         let Some(queue) = redis.queue(kind).filter(|_| !of_kind.is_empty()) else {
             continue;
         };
         let puts: Vec<Put> = of_kind
             .iter()
-            .map(|run| job::of(run, turns[&run.name.id]))
+            .map(|(run, turn)| job::of(run, *turn))
             .collect();
         let codes = queue.put(&puts).await?;
-        for (run, code) in of_kind.iter().zip(codes) {
+        for ((run, turn), code) in of_kind.iter().zip(codes) {
             let seen = known.jobs.entry(run.name.id).or_default();
-            seen.turn = turns.get(&run.name.id).copied();
+            seen.turn = Some(*turn);
             if code == PutCode::Restarted {
                 tracing::debug!(run.name = %run.name, "the run is handed out again");
             }
@@ -200,16 +195,27 @@ async fn put(app: &App, redis: &Redis, places: Vec<&Place>, known: &mut Known) -
     Ok(())
 }
 
-/// Those of these runs that are still to be run.
-pub(super) async fn load(app: &App, keys: &[(String, Uuid)]) -> Result<Vec<Run>> {
-    if keys.is_empty() {
+/// Those runs in these places that are still to be run, with their turns.
+pub(super) async fn load(app: &App, places: &[&Place]) -> Result<Vec<(Run, usize)>> {
+    if places.is_empty() {
         return Ok(Vec::new());
     }
+    let keys: Vec<_> = places
+        .iter()
+        .map(|place| store::key(&place.run.name))
+        .collect();
+    let turns: HashMap<_, _> = places
+        .iter()
+        .map(|place| (place.run.name.id, place.turn))
+        .collect();
     let scope = Scope::System("put runs of all tenants into Redis");
     let mut tx = app.db.read(scope).await?;
-    let mut runs = store::get_these(&mut tx, keys).await?;
-    runs.retain(|run| run.state != State::Running && !run.state.is_final());
-    Ok(runs)
+    let runs = store::get_these(&mut tx, &keys).await?;
+    let waiting = runs
+        .into_iter()
+        .filter(|run| run.state != State::Running && !run.state.is_final());
+    let with_turn = |run: Run| turns.get(&run.name.id).map(|turn| (run, *turn));
+    Ok(waiting.filter_map(with_turn).collect())
 }
 
 /// Somebody removed the job: that was meant to keep it from being run.
@@ -263,8 +269,4 @@ fn places(rows: Vec<store::InFront>) -> Vec<Place> {
         }
     };
     rows.into_iter().map(place).collect()
-}
-
-fn key(name: &RunName) -> (String, Uuid) {
-    (name.tenant.to_string(), name.id)
 }

@@ -91,9 +91,8 @@ impl Redis {
             ..ConnectionOptions::new(url.expose())
         })
         .await?;
-        let external = app.config.queue.external.iter().map(String::as_str);
-        let queues = QUEUES.into_iter().chain(external);
-        let queues = queues.map(|name| Queue::new(&connection, name));
+        let names = app.config.queue.names();
+        let queues = names.map(|name| Queue::new(&connection, name));
         let redis = Self {
             queues: queues.collect::<Result<_>>()?,
             owner: OnceLock::new(),

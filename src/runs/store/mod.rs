@@ -115,6 +115,11 @@ impl TryFrom<Row> for Run {
     }
 }
 
+/// A run as the statements about many runs name it: tenant and id.
+pub fn key(name: &RunName) -> (String, Uuid) {
+    (name.tenant.to_string(), name.id)
+}
+
 /// Names of runs as a list that a statement can read.
 fn names(names: &[(String, Uuid)]) -> String {
     let names: Vec<_> = names

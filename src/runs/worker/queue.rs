@@ -124,10 +124,7 @@ impl Inner {
                 ends.push(Finish::delay(&twin, ELSEWHERE));
             }
         }
-        let names: Vec<_> = ours
-            .values()
-            .map(|(name, _)| (name.tenant.to_string(), name.id))
-            .collect();
+        let names: Vec<_> = ours.values().map(|(name, _)| store::key(name)).collect();
         let runs = self.claim_named(&names).await?;
         for (run, slot) in runs.into_iter().zip(slots) {
             if let Some((_, job)) = ours.remove(&run.name.id) {
@@ -182,10 +179,7 @@ impl Inner {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
-        let names: Vec<_> = jobs
-            .values()
-            .map(|(name, _)| (name.tenant.to_string(), name.id))
-            .collect();
+        let names: Vec<_> = jobs.values().map(|(name, _)| store::key(name)).collect();
         let scope = Scope::System("look at runs that Redis handed out");
         let mut tx = self.app.db.read(scope).await?;
         let runs = store::get_these(&mut tx, &names).await?;

@@ -114,10 +114,7 @@ impl Inner {
         }
         let now = self.app.db.now();
         let runs = match &self.only {
-            Some(only) => {
-                let name = (only.tenant.to_string(), only.id);
-                store::claim_these(&mut tx, &wanted, &[name], now).await?
-            }
+            Some(only) => store::claim_these(&mut tx, &wanted, &[store::key(only)], now).await?,
             None => store::claim(&mut tx, &wanted, &held, now).await?,
         };
         if runs.is_empty() {
