@@ -9,6 +9,8 @@ const FILES: &[&str] = &[
     "proto/syncline/v1/schedule.proto",
     "proto/syncline/v1/sync.proto",
     "proto/syncline/v1/queue.proto",
+    "proto/syncline/v1/tenant.proto",
+    "proto/syncline/v1/account.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

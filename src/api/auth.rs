@@ -1,21 +1,28 @@
-//! Asks every caller who it is: reads the `authorization` header, and stands before the gRPC services. What it asks is a
-//! [`Authenticate`]; health answers everybody.
+//! Asks every caller who it is, and whether that is enough for the call: reads what was shown, and stands before the gRPC
+//! services. What it asks is an [`Authenticate`].
 
-use crate::base::{Authenticate, Caller, Credential, Error, Result, Secret};
+use crate::{
+    api::needs,
+    base::{Authenticate, Caller, Credential, Error, Needs, Result, Secret, reach::Reach},
+};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures::future::BoxFuture;
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
+use http_body::{Frame, SizeHint};
 use std::{
     convert::Infallible,
     fmt, mem,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
-use tonic::{Status, body::Body};
+use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
 use tower::Service;
 
-/// The service that answers everybody: load balancers have no password.
-const OPEN: &str = "/grpc.health.v1.Health/";
+/// Where a request comes from, in its extensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
 
 /// Lets good callers through.
 #[derive(Clone)]
@@ -27,11 +34,32 @@ impl Guard {
         Self(Arc::new(authenticate))
     }
 
-    /// Who sent these headers. [`Error::Unauthenticated`] when they do not show it.
-    pub async fn admit(&self, headers: &HeaderMap) -> Result<Caller> {
-        let credential = shown(headers)?;
-        self.0.authenticate(credential.as_ref()).await
+    /// Who sent this, and how far that reaches. `cookie` is the id of a session that came in one.
+    /// [`Error::Unauthenticated`] when they do not show it, [`Error::Denied`] when it is not enough.
+    pub async fn admit(
+        &self,
+        headers: &HeaderMap,
+        cookie: Option<Secret>,
+        extensions: &Extensions,
+        needs: Needs,
+    ) -> Result<(Arc<Caller>, Reach)> {
+        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
+        let address = address(extensions);
+        let caller = self
+            .0
+            .authenticate(credential.as_ref(), address, needs)
+            .await?;
+        needs.check(&caller)?;
+        let caller = Arc::new(caller);
+        Ok((Arc::clone(&caller), Reach::new(caller, needs)))
     }
+}
+
+/// The address at the other end of the connection.
+fn address(extensions: &Extensions) -> Option<IpAddr> {
+    let peer = extensions.get::<Peer>().map(|peer| peer.0);
+    let tcp = || extensions.get::<TcpConnectInfo>()?.remote_addr();
+    peer.or_else(tcp).map(|address| address.ip().to_canonical())
 }
 
 impl fmt::Debug for Guard {
@@ -51,7 +79,8 @@ impl<S> tower::Layer<S> for Guard {
     }
 }
 
-/// Services behind a guard. A call that is let through carries its [`Caller`] as an extension.
+/// Services behind a guard. A call that is let through carries its [`Caller`] as an extension, and is done within its
+/// [`Reach`], to the end of its answer.
 #[derive(Clone, Debug)]
 pub struct Guarded<S> {
     guard: Guard,
@@ -75,18 +104,20 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        if request.uri().path().starts_with(OPEN) {
-            return Box::pin(self.inner.call(request));
-        }
         // The one that said that it is ready is the one to be called.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let guard = self.guard.clone();
         Box::pin(async move {
-            match guard.admit(request.headers()).await {
-                Ok(caller) => {
+            let needs = needs::of(request.uri().path());
+            let admitted = guard
+                .admit(request.headers(), None, request.extensions(), needs)
+                .await;
+            match admitted {
+                Ok((caller, reach)) => {
                     request.extensions_mut().insert(caller);
-                    inner.call(request).await
+                    let answer = reach.clone().contain(inner.call(request)).await;
+                    answer.map(|answer| answer.map(|body| Body::new(Within { body, reach })))
                 }
                 Err(error) => {
                     let status: Status = error.into();
@@ -94,6 +125,33 @@ where
                 }
             }
         })
+    }
+}
+
+/// An answer that goes on: what it still looks up is within the reach of its call.
+struct Within {
+    body: Body,
+    reach: Reach,
+}
+
+impl http_body::Body for Within {
+    type Data = <Body as http_body::Body>::Data;
+    type Error = <Body as http_body::Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let reach = self.reach.clone();
+        reach.contain_sync(|| Pin::new(&mut self.body).poll_frame(context))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -1,10 +1,12 @@
-//! Who calls: what a caller shows, and the question whether that is good. The faces ask it, whoever keeps credentials
-//! answers it.
+//! Who calls: what a caller shows, what it may do, and the question whether that is good. The faces ask it, whoever keeps
+//! credentials answers it.
 
-use crate::base::{Result, Secret};
+use crate::base::{Error, Result, Secret, TenantId, name::shown};
 use futures::future::BoxFuture;
+use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
+use uuid::Uuid;
 
-/// What a caller shows, in HTTP's `authorization` header or gRPC's metadata of that name.
+/// What a caller shows: in HTTP's `authorization` header, gRPC's metadata of that name, or a cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// A name and a password.
@@ -14,22 +16,224 @@ pub enum Credential {
         /// As it came.
         password: Secret,
     },
-    /// A key.
+    /// An API key, or the id of a session.
     Bearer(Secret),
+}
+
+/// What somebody may do. Each role may do what those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Looks.
+    Viewer,
+    /// Runs, pauses, repairs; sees credentials in clear where a call hands them out.
+    Operator,
+    /// Makes and removes: tokens, syncs, keys, people.
+    Admin,
+}
+
+impl Role {
+    /// As users write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Role {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "viewer" => Ok(Self::Viewer),
+            "operator" => Ok(Self::Operator),
+            "admin" => Ok(Self::Admin),
+            other => Err(Error::invalid(
+                "role",
+                format!("expected viewer, operator or admin, got {}", shown(other)),
+            )),
+        }
+    }
+}
+
+/// Where somebody may do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// In every tenant, and with the installation itself: its queues, keys, users.
+    Instance(Role),
+    /// In these tenants; no other exists for them.
+    Tenants(BTreeMap<TenantId, Role>),
+}
+
+impl Access {
+    /// For who showed nothing and may still ask something, as to log in.
+    pub fn none() -> Self {
+        Self::Tenants(BTreeMap::new())
+    }
+
+    /// In one tenant.
+    pub fn tenant(tenant: TenantId, role: Role) -> Self {
+        Self::Tenants(BTreeMap::from([(tenant, role)]))
+    }
+
+    /// The role in a tenant; `None` where it does not exist for the caller.
+    pub fn role_in(&self, tenant: &TenantId) -> Option<Role> {
+        match self {
+            Self::Instance(role) => Some(*role),
+            Self::Tenants(roles) => roles.get(tenant).copied(),
+        }
+    }
+
+    /// The role over the installation.
+    pub fn instance_role(&self) -> Option<Role> {
+        match self {
+            Self::Instance(role) => Some(*role),
+            Self::Tenants(_) => None,
+        }
+    }
+
+    /// The highest role anywhere.
+    pub fn highest(&self) -> Option<Role> {
+        match self {
+            Self::Instance(role) => Some(*role),
+            Self::Tenants(roles) => roles.values().copied().max(),
+        }
+    }
+}
+
+/// What somebody showed, or that it was nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Nothing was shown.
+    Nobody,
+    /// The name and the password of the settings.
+    Password,
+    /// An API key.
+    Key(Uuid),
+    /// The session of a user who logged in.
+    User {
+        /// `users/{user}`.
+        user: Uuid,
+        /// `users/{user}/sessions/{session}`.
+        session: Uuid,
+    },
 }
 
 /// Somebody who showed a good credential, or did not have to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// A name for audits and logs; no secret.
+    /// A name for audits and logs; no secret: a resource name, as in `tenants/default/apiKeys/…`, where there is one.
     pub name: String,
+    /// What was shown.
+    pub who: Who,
+    /// What it allows.
+    pub access: Access,
+    /// Where the call comes from, as far as that is known.
+    pub address: Option<IpAddr>,
+}
+
+impl Caller {
+    /// Who shows nothing, with what that allows.
+    pub fn nobody(access: Access, address: Option<IpAddr>) -> Self {
+        Self {
+            name: "anybody".to_owned(),
+            who: Who::Nobody,
+            access,
+            address,
+        }
+    }
+}
+
+/// What a call asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing, as to log in. Who shows something good is known anyway.
+    Nothing,
+    /// To be known.
+    Caller,
+    /// A role in the tenant that the call is about.
+    Tenant(Role),
+    /// A role over the whole installation.
+    Instance(Role),
+}
+
+impl Needs {
+    /// Whether `caller` may go on. For [`Needs::Tenant`] only whether it has the role anywhere: the tenant stands in the
+    /// message, and [`crate::base::reach`] asks again when that is known.
+    pub fn check(self, caller: &Caller) -> Result<()> {
+        let (held, needed, whose) = match self {
+            Self::Nothing | Self::Caller => return Ok(()),
+            Self::Tenant(needed) => (caller.access.highest(), needed, ""),
+            Self::Instance(needed) => (
+                caller.access.instance_role(),
+                needed,
+                " of the whole installation",
+            ),
+        };
+        match held.is_some_and(|held| held >= needed) {
+            true => Ok(()),
+            false => Err(role_too_low(needed, whose)),
+        }
+    }
+}
+
+pub(super) fn role_too_low(needed: Role, whose: &str) -> Error {
+    Error::Denied {
+        reason: "ROLE_TOO_LOW",
+        message: format!("this needs the role {needed}{whose}"),
+    }
 }
 
 /// Decides who a caller is.
 pub trait Authenticate: Send + Sync {
-    /// The caller who shows this; `None` shows nothing. [`crate::base::Error::Unauthenticated`] where that is not enough.
+    /// The caller who shows this; `None` shows nothing. [`Error::Unauthenticated`] where that is not enough for `needs`,
+    /// [`Error::Exhausted`] for who asks too often.
     fn authenticate<'a>(
         &'a self,
         credential: Option<&'a Credential>,
+        address: Option<IpAddr>,
+        needs: Needs,
     ) -> BoxFuture<'a, Result<Caller>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(access: Access) -> Caller {
+        Caller::nobody(access, None)
+    }
+
+    #[test]
+    fn a_role_may_do_what_the_lower_ones_may() {
+        assert!(Role::Viewer < Role::Operator && Role::Operator < Role::Admin);
+        let operator = caller(Access::Instance(Role::Operator));
+        assert!(Needs::Instance(Role::Viewer).check(&operator).is_ok());
+        assert!(Needs::Tenant(Role::Operator).check(&operator).is_ok());
+        assert!(Needs::Instance(Role::Admin).check(&operator).is_err());
+    }
+
+    #[test]
+    fn an_admin_of_a_tenant_is_nobody_to_the_installation() {
+        let tenant: TenantId = "a".parse().unwrap();
+        let admin = caller(Access::tenant(tenant.clone(), Role::Admin));
+        assert!(Needs::Tenant(Role::Admin).check(&admin).is_ok());
+        assert!(Needs::Instance(Role::Viewer).check(&admin).is_err());
+        assert_eq!(admin.access.role_in(&"b".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn who_may_do_nothing_may_still_log_in() {
+        let nobody = caller(Access::none());
+        assert!(Needs::Nothing.check(&nobody).is_ok());
+        assert!(Needs::Tenant(Role::Viewer).check(&nobody).is_err());
+    }
 }

@@ -5,10 +5,11 @@ pub mod clock;
 pub mod digest;
 pub mod error;
 pub mod name;
+pub mod reach;
 pub mod secret;
 pub mod words;
 
-pub use auth::{Authenticate, Caller, Credential};
+pub use auth::{Access, Authenticate, Caller, Credential, Needs, Role, Who};
 pub use clock::Clock;
 pub use digest::sha256;
 pub use error::{Error, Result, Violation};

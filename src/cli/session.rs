@@ -3,13 +3,14 @@
 use super::Context;
 use crate::{
     api::v1::{
-        queue_service_client::QueueServiceClient, sync_service_client::SyncServiceClient,
+        account_service_client::AccountServiceClient, queue_service_client::QueueServiceClient,
+        sync_service_client::SyncServiceClient, tenant_service_client::TenantServiceClient,
         token_service_client::TokenServiceClient,
     },
     app::App,
-    base::{Clock, ResourceId, RunName},
+    base::{Clock, ResourceId, RunName, Secret},
     cli::Usage,
-    config::Auth,
+    config::{Auth, BasicAuth},
     runs::Worker,
     serve,
     startup::{self, Migrate},
@@ -40,9 +41,14 @@ pub struct Credentials(Option<MetadataValue<Ascii>>);
 
 impl Credentials {
     fn new(auth: &Auth) -> Self {
-        let shown = auth.basic.as_ref().and_then(|basic| {
+        let key = |key: &Secret| Zeroizing::new(format!("Bearer {}", key.expose()));
+        let password = |basic: &BasicAuth| {
             let pair = Zeroizing::new(format!("{}:{}", basic.username, basic.password.expose()));
-            let header = format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes()));
+            Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())))
+        };
+        let header = auth.admin_key.as_ref().map(key);
+        let header = header.or_else(|| auth.basic.as_ref().map(password));
+        let shown = header.and_then(|header| {
             let mut header: MetadataValue<Ascii> = header.parse().ok()?;
             header.set_sensitive(true);
             Some(header)
@@ -123,6 +129,16 @@ impl Session {
     /// `QueueService`.
     pub fn queues(&self) -> QueueServiceClient<Wire> {
         QueueServiceClient::new(self.wire())
+    }
+
+    /// `TenantService`.
+    pub fn tenants(&self) -> TenantServiceClient<Wire> {
+        TenantServiceClient::new(self.wire())
+    }
+
+    /// `AccountService`.
+    pub fn accounts(&self) -> AccountServiceClient<Wire> {
+        AccountServiceClient::new(self.wire())
     }
 
     /// What is in this process; `None` when a server was named.

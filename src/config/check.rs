@@ -22,8 +22,11 @@ const CLOCKIFY_DESCRIPTION: usize = 3000;
 pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
     let values = &with_database_parameters(values);
     let read = &mut Reader { values, faults };
-    let auth = listen::auth(read);
-    let guarded = auth.basic.is_some();
+    let grpc = grpc(read);
+    let http = Http {
+        addr: listen::address(read, "http.addr"),
+    };
+    let auth = listen::auth(read, &[("grpc.addr", grpc.addr), ("http.addr", http.addr)]);
     Config {
         key: read.optional("key", key),
         instance: read.optional("instance", instance),
@@ -33,10 +36,8 @@ pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
         serve: Serve {
             roles: read.required("serve.roles", str::parse),
         },
-        grpc: grpc(read, guarded),
-        http: Http {
-            addr: listen::address(read, "http.addr", guarded),
-        },
+        grpc,
+        http,
         auth,
         database: database(read),
         redis: Redis {
@@ -174,9 +175,9 @@ fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
-fn grpc(read: &mut Reader<'_>, guarded: bool) -> Grpc {
+fn grpc(read: &mut Reader<'_>) -> Grpc {
     Grpc {
-        addr: listen::address(read, "grpc.addr", guarded),
+        addr: listen::address(read, "grpc.addr"),
         reflection: read.flag("grpc.reflection"),
         max_message_bytes: read.bytes("grpc.max_message_bytes", 64 << 10..=256 << 20),
     }

@@ -8,7 +8,7 @@ pub(super) const DEFAULT_FILE: &str = include_str!("../config.default.toml");
 
 /// Plain names of variables, kept because other programs and the originals use them, with the key that they set. The
 /// name with SYNCLINE_ wins where both are set in one place.
-pub(super) const PLAIN: [(&str, &str); 13] = [
+pub(super) const PLAIN: [(&str, &str); 14] = [
     ("DATABASE_URL", "database.url"),
     ("SYNCLINE_MIGRATE_URL", "database.migrate_url"),
     ("DATABASE_URL_DIRECT", "database.migrate_url"),
@@ -16,6 +16,7 @@ pub(super) const PLAIN: [(&str, &str); 13] = [
     ("SERVER_PORT", "http.addr"),
     ("BASIC_AUTH_USERNAME", "auth.basic_username"),
     ("BASIC_AUTH_PASSWORD", "auth.basic_password"),
+    ("SYNCLINE_ADMIN_KEY", "auth.admin_key"),
     ("GOOGLE_CLIENT_ID", "google.client_id"),
     ("GOOGLE_CLIENT_SECRET", "google.client_secret"),
     ("CLOCKIFY_API_BASE", "clockify.url"),
@@ -25,8 +26,9 @@ pub(super) const PLAIN: [(&str, &str); 13] = [
 ];
 
 /// Settings whose text is never shown.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
     "key",
+    "auth.admin_key",
     "auth.basic_password",
     "database.url",
     "database.migrate_url",

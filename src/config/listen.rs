@@ -1,20 +1,59 @@
-//! Who may call, and where we listen for it: without a password only this machine can reach us.
+//! Who may call, and where we listen for it: where nobody is asked who he is, only this machine can reach us.
 
 use super::{Auth, BasicAuth, read::Reader};
+use crate::base::Secret;
 use std::net::{Ipv4Addr, SocketAddr};
 
 const USERNAME: &str = "auth.basic_username";
 const PASSWORD: &str = "auth.basic_password";
+const ADMIN_KEY: &str = "auth.admin_key";
+const REQUIRED: &str = "auth.required";
+
+/// Shorter ones can be guessed.
+const SHORTEST_KEY: usize = 32;
+
+/// Who may call a server that listens on these addresses.
+pub(super) fn auth(read: &mut Reader<'_>, addresses: &[(&str, SocketAddr)]) -> Auth {
+    let choices = [("auto", None), ("true", Some(true)), ("false", Some(false))];
+    let wanted = read.choice(REQUIRED, &choices);
+    let basic = basic(read);
+    let admin_key = read.optional(ADMIN_KEY, admin_key);
+    let open = |(_, address): &&(&str, SocketAddr)| !address.ip().is_loopback();
+    if wanted == Some(false) {
+        for (key, _) in addresses.iter().filter(open) {
+            read.fault(
+                key,
+                "expected a loopback address, because nobody is asked who he is (auth.required is false)",
+            );
+        }
+    }
+    let guards = basic.is_some() || admin_key.is_some();
+    Auth {
+        is_required: wanted.unwrap_or(guards || addresses.iter().any(|address| open(&address))),
+        basic,
+        admin_key,
+    }
+}
+
+fn admin_key(text: &str) -> Result<Secret, String> {
+    let fine = text.len() >= SHORTEST_KEY && text.chars().all(|c| c.is_ascii_graphic());
+    match fine {
+        true => Ok(Secret::new(text)),
+        false => Err(format!(
+            "expected at least {SHORTEST_KEY} letters, digits and signs without spaces (openssl rand -hex 32)"
+        )),
+    }
+}
 
 /// The name and the password; both or none.
-pub(super) fn auth(read: &mut Reader<'_>) -> Auth {
+fn basic(read: &mut Reader<'_>) -> Option<BasicAuth> {
     let username = read.optional(USERNAME, |text| match text.contains(':') {
         true => Err("expected a name without a colon, which ends the name in HTTP".to_owned()),
         false => Ok(text.to_owned()),
     });
     let password = read.secret(PASSWORD);
     let lonely = |missing: &str, there: &str| format!("is not set, but {there} is: {missing} too");
-    let basic = match (username, password) {
+    match (username, password) {
         (Some(username), Some(password)) => Some(BasicAuth { username, password }),
         (Some(_), None) => {
             let message = lonely("set BASIC_AUTH_PASSWORD", USERNAME);
@@ -29,23 +68,12 @@ pub(super) fn auth(read: &mut Reader<'_>) -> Auth {
             None
         }
         (None, None) => None,
-    };
-    Auth { basic }
+    }
 }
 
-/// Where to listen. `guarded`: whether callers are asked for a password.
-pub(super) fn address(read: &mut Reader<'_>, key: &str, guarded: bool) -> SocketAddr {
-    read.required(key, |text| {
-        let addr = parse(text)?;
-        match guarded || addr.ip().is_loopback() {
-            true => Ok(addr),
-            false => Err(
-                "expected a loopback address, because nobody is asked for a password; with BASIC_AUTH_USERNAME and \
-                 BASIC_AUTH_PASSWORD set it may be any"
-                    .to_owned(),
-            ),
-        }
-    })
+/// Where to listen.
+pub(super) fn address(read: &mut Reader<'_>, key: &str) -> SocketAddr {
+    read.required(key, parse)
 }
 
 /// An address and a port; a port alone is on this machine.

@@ -109,15 +109,19 @@ pub struct Serve {
 /// The HTTP server.
 #[derive(Clone, Debug)]
 pub struct Http {
-    /// Where it listens: loopback, unless callers are asked for a password.
+    /// Where it listens: loopback, unless callers must show who they are.
     pub addr: SocketAddr,
 }
 
 /// Who may call.
 #[derive(Clone, Debug)]
 pub struct Auth {
-    /// What callers must show. `None`: nothing, and only this machine can reach us.
+    /// Whether callers must show who they are. If not, only this machine can reach us.
+    pub is_required: bool,
+    /// A name and a password that allow everything.
     pub basic: Option<BasicAuth>,
+    /// A key that allows everything. `None`, and no password: one is made at the first start that needs it.
+    pub admin_key: Option<Secret>,
 }
 
 /// A name and a password.
@@ -132,7 +136,7 @@ pub struct BasicAuth {
 /// The gRPC server.
 #[derive(Clone, Debug)]
 pub struct Grpc {
-    /// Where it listens: loopback, unless callers are asked for a password.
+    /// Where it listens: loopback, unless callers must show who they are.
     pub addr: SocketAddr,
     /// Whether it describes itself.
     pub reflection: bool,

@@ -9,7 +9,7 @@ use super::{
 use std::collections::BTreeMap;
 
 /// Names with SYNCLINE_ that are no settings, and what becomes of them.
-pub(super) const RESERVED: [(&str, Verdict); 3] = [
+pub(super) const RESERVED: [(&str, Verdict); 2] = [
     (
         "SYNCLINE_CONFIG",
         Verdict::Common("names the settings file"),
@@ -17,13 +17,6 @@ pub(super) const RESERVED: [(&str, Verdict); 3] = [
     (
         "SYNCLINE_SERVER",
         Verdict::Common("names the server that the command line talks to"),
-    ),
-    // Who sets it wants callers to be asked, and nobody would ask them.
-    (
-        "SYNCLINE_ADMIN_KEY",
-        Verdict::Refused(
-            "there are no API keys yet, so this one would guard nothing; remove it, and set BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD",
-        ),
     ),
 ];
 

@@ -64,6 +64,36 @@ const SOURCES: &[Source] = &[
         portable: include_str!("../../migrations/0007_lanes.sql"),
         postgres: "",
     },
+    Source {
+        version: 8,
+        description: "audit",
+        portable: include_str!("../../migrations/0008_audit.sql"),
+        postgres: include_str!("../../migrations/0008_audit.postgres.sql"),
+    },
+    Source {
+        version: 9,
+        description: "keys",
+        portable: include_str!("../../migrations/0009_keys.sql"),
+        postgres: include_str!("../../migrations/0009_keys.postgres.sql"),
+    },
+    Source {
+        version: 10,
+        description: "people",
+        portable: include_str!("../../migrations/0010_people.sql"),
+        postgres: include_str!("../../migrations/0010_people.postgres.sql"),
+    },
+    Source {
+        version: 11,
+        description: "tenants",
+        portable: include_str!("../../migrations/0011_tenants.sql"),
+        postgres: include_str!("../../migrations/0011_tenants.postgres.sql"),
+    },
+    Source {
+        version: 12,
+        description: "vault",
+        portable: include_str!("../../migrations/0012_vault.sql"),
+        postgres: include_str!("../../migrations/0012_vault.postgres.sql"),
+    },
 ];
 
 /// How a database stands to this version.

@@ -16,7 +16,7 @@ pub use error::on_constraint;
 pub use tx::{Inner, in_time};
 pub use tx::{Scope, Tx, execute, fetch_all, fetch_one, fetch_optional, run};
 
-use crate::base::{Clock, Error, Result, Secret};
+use crate::base::{Clock, Error, Result, Secret, reach};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use std::{
@@ -177,6 +177,9 @@ impl Db {
     }
 
     async fn begin(&self, scope: Scope, access: Access) -> Result<Tx> {
+        if let Scope::Tenant(tenant) = &scope {
+            reach::check(tenant)?;
+        }
         match &self.0.pool {
             Pool::Postgres(pool) => {
                 let sql = tx::postgres_begin(&self.0.options.schema, &scope, access);

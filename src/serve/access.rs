@@ -1,18 +1,31 @@
-//! Who may call, as the settings say.
+//! Who may call: whoever shows the name and the password of the settings, a key, or a session; and, as long as nothing of
+//! the kind is asked for, everybody on this machine.
 
 use crate::{
-    base::{Authenticate, Caller, Credential, Error, Result, sha256},
+    app::Door,
+    base::{
+        Access as Allowed, Authenticate, Caller, Credential, Error, Needs, Result, Role, Secret,
+        Who, sha256,
+    },
     config::{Auth, BasicAuth},
+    people, tenants,
 };
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use futures::future::{BoxFuture, FutureExt as _, ready};
+use futures::future::BoxFuture;
+use std::net::IpAddr;
 use zeroize::Zeroizing;
 
-/// What stands for callers who need not show who they are.
-const NOBODY: &str = "anybody";
+/// Who showed the key of the settings.
+const SETTINGS_KEY: &str = "admin key";
 
-/// Everybody, or who shows the name and the password.
-pub(super) struct Access(Option<Expected>);
+/// Decides as the settings and the database say.
+pub(super) struct Access {
+    basic: Option<Expected>,
+    /// The digest of the key that stands in the settings.
+    admin_key: Option<[u8; 32]>,
+    is_required: bool,
+    door: Door,
+}
 
 struct Expected {
     username: String,
@@ -20,53 +33,106 @@ struct Expected {
 }
 
 impl Access {
-    /// As the settings say.
-    pub(super) fn new(auth: &Auth) -> Self {
+    /// As the settings say; keys and sessions are looked up where `door` leads.
+    pub(super) fn new(auth: &Auth, door: Door) -> Self {
         let expected = |BasicAuth { username, password }: &BasicAuth| Expected {
             username: username.clone(),
             digest: digest_of(username, password.expose()),
         };
-        Self(auth.basic.as_ref().map(expected))
-    }
-
-    fn decide(&self, credential: Option<&Credential>) -> Result<Caller> {
-        let refused = |reason, message: &str| {
-            let message = message.to_owned();
-            Err(Error::Unauthenticated { reason, message })
-        };
-        let caller = |name: &str| Caller {
-            name: name.to_owned(),
-        };
-        let Some(expected) = &self.0 else {
-            return Ok(caller(NOBODY));
-        };
-        match credential {
-            Some(Credential::Basic { username, password })
-                if expected.fits(username, password.expose()) =>
-            {
-                Ok(caller(&expected.username))
-            }
-            Some(Credential::Basic { .. }) => {
-                refused("CREDENTIALS_WRONG", "the name or the password is wrong")
-            }
-            Some(Credential::Bearer(_)) => refused(
-                "CREDENTIALS_WRONG",
-                "there are no keys yet: show name and password by HTTP Basic authentication",
-            ),
-            None => refused(
-                "CREDENTIALS_MISSING",
-                "show name and password by HTTP Basic authentication (BASIC_AUTH_USERNAME, BASIC_AUTH_PASSWORD)",
-            ),
+        Self {
+            basic: auth.basic.as_ref().map(expected),
+            admin_key: auth.admin_key.as_ref().map(|key| sha256(key.expose())),
+            is_required: auth.is_required,
+            door,
         }
     }
+
+    async fn decide(
+        &self,
+        credential: Option<&Credential>,
+        address: Option<IpAddr>,
+        needs: Needs,
+    ) -> Result<Caller> {
+        let decided = match credential {
+            None => self.nothing_shown(address),
+            Some(Credential::Basic { username, password }) => {
+                self.password(username, password, address)
+            }
+            Some(Credential::Bearer(text)) => self.key_or_session(text, address).await,
+        };
+        match decided {
+            // Who has a session that ended must be able to log in again.
+            Err(Error::Unauthenticated { .. }) if needs == Needs::Nothing => {
+                Ok(Caller::nobody(Allowed::none(), address))
+            }
+            decided => decided,
+        }
+    }
+
+    fn nothing_shown(&self, address: Option<IpAddr>) -> Result<Caller> {
+        match self.is_required {
+            false => Ok(Caller::nobody(Allowed::Instance(Role::Admin), address)),
+            true => Err(refused(
+                "CREDENTIALS_MISSING",
+                "show a key (authorization: Bearer sl_live_…), a session, or a name and a password by HTTP Basic authentication",
+            )),
+        }
+    }
+
+    fn password(
+        &self,
+        username: &str,
+        password: &Secret,
+        address: Option<IpAddr>,
+    ) -> Result<Caller> {
+        match &self.basic {
+            Some(expected) if expected.fits(username, password.expose()) => Ok(Caller {
+                name: expected.username.clone(),
+                who: Who::Password,
+                access: Allowed::Instance(Role::Admin),
+                address,
+            }),
+            // Nobody is asked for a password, so none is wrong.
+            None if !self.is_required => self.nothing_shown(address),
+            _ => Err(refused(
+                "CREDENTIALS_WRONG",
+                "the name or the password is wrong",
+            )),
+        }
+    }
+
+    async fn key_or_session(&self, text: &Secret, address: Option<IpAddr>) -> Result<Caller> {
+        if let Some(expected) = &self.admin_key
+            && verify_slices_are_equal(&sha256(text.expose()), expected).is_ok()
+        {
+            return Ok(Caller {
+                name: SETTINGS_KEY.to_owned(),
+                who: Who::Password,
+                access: Allowed::Instance(Role::Admin),
+                address,
+            });
+        }
+        let app = self.door.app().await?;
+        match people::is_session(text) {
+            true => people::authenticate(&app, text, address).await,
+            false => tenants::keys::authenticate(&app, text, address).await,
+        }
+    }
+}
+
+fn refused(reason: &'static str, message: &str) -> Error {
+    let message = message.to_owned();
+    Error::Unauthenticated { reason, message }
 }
 
 impl Authenticate for Access {
     fn authenticate<'a>(
         &'a self,
         credential: Option<&'a Credential>,
+        address: Option<IpAddr>,
+        needs: Needs,
     ) -> BoxFuture<'a, Result<Caller>> {
-        ready(self.decide(credential)).boxed()
+        Box::pin(self.decide(credential, address, needs))
     }
 }
 
@@ -95,33 +161,56 @@ mod tests {
         })
     }
 
-    #[test]
-    fn only_the_name_with_its_password_is_let_in() {
-        let access = Access::new(&Auth {
-            basic: Some(BasicAuth {
-                username: "ada".to_owned(),
-                password: "secret:1".into(),
-            }),
-        });
-        let decide = |credential: Option<Credential>| access.decide(credential.as_ref());
-        assert_eq!(decide(shown("ada", "secret:1")).unwrap().name, "ada");
+    fn access(basic: Option<BasicAuth>) -> Access {
+        let auth = Auth {
+            is_required: basic.is_some(),
+            basic,
+            admin_key: None,
+        };
+        let (_, door) = crate::app::door();
+        Access::new(&auth, door)
+    }
+
+    async fn decide(access: &Access, shown: Option<Credential>) -> Result<Caller> {
+        access.decide(shown.as_ref(), None, Needs::Caller).await
+    }
+
+    #[tokio::test]
+    async fn only_the_name_with_its_password_is_let_in() {
+        let access = access(Some(BasicAuth {
+            username: "ada".to_owned(),
+            password: "secret:1".into(),
+        }));
+        let right = decide(&access, shown("ada", "secret:1")).await.unwrap();
+        assert_eq!((right.name.as_str(), right.who), ("ada", Who::Password));
         for wrong in [
             None,
             shown("ada", "secret:2"),
             shown("ada", ""),
             shown("Ada", "secret:1"),
             shown("ada:secret", "1"),
-            Some(Credential::Bearer("secret:1".into())),
         ] {
-            let error = decide(wrong.clone()).unwrap_err();
+            let error = decide(&access, wrong.clone()).await.unwrap_err();
             assert!(matches!(error, Error::Unauthenticated { .. }), "{wrong:?}");
         }
     }
 
-    #[test]
-    fn without_a_password_everybody_is_let_in() {
-        let access = Access::new(&Auth { basic: None });
-        assert!(access.decide(None).is_ok());
-        assert!(access.decide(shown("ada", "x").as_ref()).is_ok());
+    #[tokio::test]
+    async fn without_a_password_everybody_is_let_in() {
+        let access = access(None);
+        assert!(decide(&access, None).await.is_ok());
+        assert!(decide(&access, shown("ada", "x")).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_wants_to_log_in_need_not_show_anything_good() {
+        let access = access(Some(BasicAuth {
+            username: "ada".to_owned(),
+            password: "secret:1".into(),
+        }));
+        for shown in [None, shown("ada", "wrong")] {
+            let caller = access.decide(shown.as_ref(), None, Needs::Nothing).await;
+            assert_eq!(caller.unwrap().access, Allowed::none());
+        }
     }
 }

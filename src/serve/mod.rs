@@ -84,7 +84,7 @@ pub async fn run(start: Start, listeners: Listeners, shutdown: CancellationToken
     let (grpc_address, http_address) = (listeners.grpc_address()?, listeners.http_address()?);
     let (keeper, door) = app::door();
     let (board, health_service) = health::Board::new().await;
-    let guard = Guard::new(access::Access::new(&config.auth));
+    let guard = Guard::new(access::Access::new(&config.auth, door.clone()));
     let gate = gate::Gate::new(door.clone());
     let always = Routes::new(health_service);
     let always = services::with_reflection(always, config)?;
@@ -92,7 +92,7 @@ pub async fn run(start: Start, listeners: Listeners, shutdown: CancellationToken
         door,
         health: board.read(),
         guard: guard.clone(),
-        guarded: config.auth.basic.is_some(),
+        guarded: config.auth.is_required,
         roles: config.serve.roles.clone(),
         grpc: grpc_address,
     };
@@ -176,10 +176,10 @@ fn announce(app: &App, grpc: Option<SocketAddr>, http: SocketAddr) {
         Engine::Sqlite => "SQLite",
         Engine::Postgres => "PostgreSQL",
     };
-    let whom = match app.config.auth.basic {
-        Some(_) => "for callers who show name and password",
-        None => {
-            "for this machine only: there is no authentication (BASIC_AUTH_USERNAME, BASIC_AUTH_PASSWORD)"
+    let whom = match app.config.auth.is_required {
+        true => "for callers who show a key, a session, or name and password",
+        false => {
+            "for this machine only: there is no authentication (SYNCLINE_AUTH_REQUIRED, BASIC_AUTH_USERNAME, SYNCLINE_ADMIN_KEY)"
         }
     };
     tracing::info!(http.address = %http, "serving HTTP on http://{http}, {whom}");

@@ -4,15 +4,18 @@ use crate::{
     api::{
         DESCRIPTORS,
         v1::{
-            queue_service_server::QueueServiceServer, sync_service_server::SyncServiceServer,
+            account_service_server::AccountServiceServer, queue_service_server::QueueServiceServer,
+            sync_service_server::SyncServiceServer, tenant_service_server::TenantServiceServer,
             token_service_server::TokenServiceServer,
         },
     },
     app::App,
     base::{Error, Result},
     config::Config,
+    people::Accounts,
     runs::{Job, queue_rpc::Queues},
     syncs::{job::SyncJob, rpc::Syncs},
+    tenants::Tenants,
     tokens::Service as Tokens,
 };
 use std::sync::Arc;
@@ -25,10 +28,12 @@ pub fn jobs() -> Vec<Arc<dyn Job>> {
 }
 
 /// The full names of our own services.
-pub const NAMES: [&str; 3] = [
+pub const NAMES: [&str; 5] = [
     <TokenServiceServer<Tokens> as NamedService>::NAME,
     <SyncServiceServer<Syncs> as NamedService>::NAME,
     <QueueServiceServer<Queues> as NamedService>::NAME,
+    <TenantServiceServer<Tenants> as NamedService>::NAME,
+    <AccountServiceServer<Accounts> as NamedService>::NAME,
 ];
 
 /// Our own services.
@@ -37,9 +42,13 @@ pub fn routes(app: &App) -> Result<Routes> {
     let tokens = TokenServiceServer::new(Tokens::new(app.clone()));
     let syncs = SyncServiceServer::new(Syncs::new(app.clone()));
     let queues = QueueServiceServer::new(Queues::new(app.clone()));
+    let tenants = TenantServiceServer::new(Tenants::new(app.clone()));
+    let accounts = AccountServiceServer::new(Accounts::new(app.clone()));
     Ok(Routes::new(tokens.max_decoding_message_size(largest))
         .add_service(syncs.max_decoding_message_size(largest))
-        .add_service(queues.max_decoding_message_size(largest)))
+        .add_service(queues.max_decoding_message_size(largest))
+        .add_service(tenants.max_decoding_message_size(largest))
+        .add_service(accounts.max_decoding_message_size(largest)))
 }
 
 /// Adds that the server describes itself, in both versions of the protocol, where the settings allow it.

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    base::{Error, Result, Secret, TokenName},
+    base::{Error, Result, Secret, TokenName, reach},
     db::Scope,
     tokens::{
         EventKind, Kind, Scopes, Token,
@@ -56,6 +56,8 @@ pub async fn issue(
     caller: &str,
 ) -> Result<Arc<Issued>> {
     check_validity(min_validity)?;
+    // What is remembered asks no database, which would ask this.
+    reach::check(&name.tenant)?;
     let warm = match memory::of(app).recall(app, name).await? {
         Some(warm) if warm.is_good_for(min_validity, app.db.now()) => warm,
         _ => read(app, name, min_validity).await?,

@@ -5,7 +5,7 @@ use crate::{
         self, create_token_request, token_service_server::TokenService, update_token_request,
     },
     app::App,
-    base::{Caller, Error, Result, Secret, TokenName, Violation},
+    base::{Error, Result, Secret, TokenName, Violation, reach},
     tokens::{
         self, Begin, Complete, Create, Given, Kind, OauthGrant, Provider, Redirected, Scopes,
         Standing, Token, Update, authorize, check, create, delete, gather, issue, keys, refresh,
@@ -165,7 +165,7 @@ impl TokenService for Service {
         &self,
         request: Request<v1::IssueAccessTokenRequest>,
     ) -> Answer<v1::IssueAccessTokenResponse> {
-        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = reach::caller();
         let caller = caller.as_ref().map_or(CALLER, |caller| &caller.name);
         let request = request.into_inner();
         let mut wrong = Vec::new();

@@ -1,19 +1,39 @@
-//! Asks everybody who comes in for name and password.
+//! Asks everybody who comes in who they are, and whether that is enough for the page.
 
-use crate::web::{Site, problem::Problem};
+use crate::{
+    base::Needs,
+    people,
+    web::{Site, problem::Problem},
+};
 use axum::{
     extract::{Request, State},
     middleware::Next,
     response::Response,
 };
 
-/// Lets good callers through; their [`crate::base::Caller`] goes along as an extension.
+/// What a group of pages asks of its visitors.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// What all pages share.
+    pub site: Site,
+    /// What these ask.
+    pub needs: Needs,
+}
+
+/// Lets good callers through; their [`crate::base::Caller`] goes along as an extension, and what the page does is within
+/// their reach.
 pub async fn guard(
-    State(site): State<Site>,
+    State(gate): State<Gate>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let caller = site.guard.admit(request.headers()).await?;
+    let cookie = people::session_of(request.headers());
+    let (headers, extensions) = (request.headers(), request.extensions());
+    let admitted = gate
+        .site
+        .guard
+        .admit(headers, cookie, extensions, gate.needs);
+    let (caller, reach) = admitted.await?;
     request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
+    Ok(reach.contain(next.run(request)).await)
 }

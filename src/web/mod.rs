@@ -16,7 +16,7 @@ mod sync;
 use crate::{
     api::auth::Guard,
     app::Door,
-    base::Error,
+    base::{Error, Needs, Role as Least},
     config::{Role, Roles},
 };
 use axum::{
@@ -52,18 +52,28 @@ pub struct Site {
 
 /// All pages of a process with these roles.
 pub fn router(site: Site) -> Router {
-    let mut closed = Router::new().route("/metrics", get(metrics::show));
+    let mut closed = behind(
+        &site,
+        Needs::Instance(Least::Viewer),
+        Router::new().route("/metrics", get(metrics::show)),
+    );
     if site.roles.has(Role::Web) {
+        let known = Router::new().route("/", get(index::show));
+        let operators = Router::new().route("/sync", post(sync::run));
+        let queues = Router::new().route("/admin/queues", get(queues::show));
         closed = closed
-            .route("/", get(index::show))
-            .route("/sync", post(sync::run))
-            .route("/admin/queues", get(queues::show));
+            .merge(behind(&site, Needs::Caller, known))
+            .merge(behind(&site, Needs::Tenant(Least::Operator), operators))
+            .merge(behind(&site, Needs::Instance(Least::Viewer), queues));
     }
     let closed = closed
+        .merge(behind(
+            &site,
+            Needs::Caller,
+            Router::new().fallback(nothing_here),
+        ))
         .method_not_allowed_fallback(async || Problem::wrong_method())
-        .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(from_fn_with_state(site.clone(), access::guard))
         .layer(from_fn_with_state(site.clone(), origin::check));
     Router::new()
         .route("/health", get(health::original))
@@ -73,6 +83,15 @@ pub fn router(site: Site) -> Router {
         .merge(closed)
         .layer(from_fn(around::surround))
         .with_state(site)
+}
+
+/// Pages that ask this of their visitors.
+fn behind(site: &Site, needs: Needs, pages: Router<Site>) -> Router<Site> {
+    let site = site.clone();
+    pages.layer(from_fn_with_state(
+        access::Gate { site, needs },
+        access::guard,
+    ))
 }
 
 async fn nothing_here(uri: Uri) -> Problem {

@@ -97,6 +97,8 @@ fn every_key_can_be_set_by_its_variable() {
         "key" => KEY.to_owned(),
         "grpc.addr" | "http.addr" => "[::1]:1".to_owned(),
         "serve.roles" => "worker".to_owned(),
+        "auth.required" => "true".to_owned(),
+        "auth.admin_key" => "k".repeat(32),
         "database.url" | "database.migrate_url" => "postgres://h/d".to_owned(),
         "redis.url" => "redis://h".to_owned(),
         "database.pooler" => "transaction".to_owned(),
@@ -358,18 +360,24 @@ fn name_and_password_go_together() {
 }
 
 #[test]
-fn other_machines_may_call_only_with_a_password() {
+fn other_machines_may_call_only_who_is_asked_who_he_is() {
+    let key = "k".repeat(32);
     for name in ["SYNCLINE_GRPC_ADDR", "SYNCLINE_HTTP_ADDR"] {
-        let open = faults(&[(name, "0.0.0.0:1")]);
+        let public = (name, "0.0.0.0:1");
+        assert!(load(&[public]).unwrap().auth.is_required, "{name}");
+        let open = faults(&[public, ("SYNCLINE_AUTH_REQUIRED", "false")]);
         assert!(open.contains("expected a loopback address"), "{open}");
-        assert!(open.contains("BASIC_AUTH_USERNAME"), "{open}");
-        let guarded = [
-            (name, "0.0.0.0:1"),
-            ("BASIC_AUTH_USERNAME", "ada"),
-            ("BASIC_AUTH_PASSWORD", "x"),
-        ];
-        assert!(load(&guarded).is_ok(), "{name}");
     }
+    assert!(!load(&[]).unwrap().auth.is_required);
+    let asked = [("SYNCLINE_AUTH_REQUIRED", "true")];
+    assert!(load(&asked).unwrap().auth.is_required);
+    let keyed = load(&[("SYNCLINE_ADMIN_KEY", &key)]).unwrap().auth;
+    assert!(keyed.is_required && keyed.admin_key.is_some());
+    let short = faults(&[("SYNCLINE_ADMIN_KEY", "canary")]);
+    assert!(
+        short.contains("at least 32") && !short.contains("canary"),
+        "{short}"
+    );
     let config = load(&[("SERVER_PORT", "8080")]).unwrap();
     assert_eq!(config.http.addr.to_string(), "127.0.0.1:8080");
 }

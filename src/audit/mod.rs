@@ -1,0 +1,75 @@
+//! Who did what, to whom, from where, and what became of it. Rooms write an entry in the transaction of what they do, so
+//! that the one is not there without the other.
+
+mod store;
+
+use crate::{
+    base::{Result, TenantId, reach},
+    db::Tx,
+};
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// Who acts where nobody called: schedules, housekeeping, the command line in its own process.
+const OURSELVES: &str = "syncline";
+
+/// Something that was done, or refused.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    tenant: Option<TenantId>,
+    actor: Option<String>,
+    action: &'static str,
+    resource: String,
+    outcome: String,
+    detail: String,
+}
+
+impl Entry {
+    /// `action` (as in `token.create`) was done to `resource`, a resource name of `tenant`; `None` is the installation.
+    pub fn new(tenant: Option<TenantId>, action: &'static str, resource: impl ToString) -> Self {
+        Self {
+            tenant,
+            actor: None,
+            action,
+            resource: resource.to_string(),
+            outcome: "done".to_owned(),
+            detail: String::new(),
+        }
+    }
+
+    /// It was not done, for this reason (UPPER_SNAKE).
+    pub fn refused(self, reason: &str) -> Self {
+        Self {
+            outcome: reason.to_owned(),
+            ..self
+        }
+    }
+
+    /// Says more, for a person. No secret.
+    pub fn detail(self, detail: impl Into<String>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..self
+        }
+    }
+
+    /// Names who did it, where that is not the caller: somebody who has just logged in.
+    pub fn by(self, actor: impl ToString) -> Self {
+        Self {
+            actor: Some(actor.to_string()),
+            ..self
+        }
+    }
+}
+
+/// Adds an entry: who calls, and from where, is known. What belongs to the installation needs a transaction of
+/// [`crate::db::Scope::System`].
+pub async fn record(tx: &mut Tx, entry: Entry, now: DateTime<Utc>) -> Result<()> {
+    let caller = reach::caller();
+    let actor = entry.actor.clone().unwrap_or_else(|| {
+        let name = caller.as_ref().map(|caller| caller.name.clone());
+        name.unwrap_or_else(|| OURSELVES.to_owned())
+    });
+    let address = caller.and_then(|caller| caller.address);
+    store::add(tx, Uuid::now_v7(), &entry, &actor, address, now).await
+}
