@@ -6,6 +6,7 @@ mod db;
 mod demo;
 mod doctor;
 mod failure;
+mod key;
 mod output;
 mod queue;
 mod serve;
@@ -152,6 +153,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Sync { command } => sync::run(command, context).await,
         Command::Token { command } => token::run(command, context).await,
         Command::Queue { command } => queue::run(command, context).await,
+        Command::Key { command } => key::run(command, context).await,
         Command::Db { command } => db::run(command, context).await,
         Command::Settings(_) => unreachable!("done before"),
         Command::Doctor => doctor::run(context).await,
