@@ -3,7 +3,7 @@
 
 use crate::{
     api::needs,
-    base::{Authenticate, Caller, Credential, Error, Needs, Result, Secret, reach::Reach},
+    base::{Access, Authenticate, Caller, Credential, Error, Needs, Result, Secret, reach::Reach},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures::future::BoxFuture;
@@ -43,12 +43,15 @@ impl Guard {
         extensions: &Extensions,
         needs: Needs,
     ) -> Result<(Arc<Caller>, Reach)> {
-        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
         let address = address(extensions);
-        let caller = self
-            .0
-            .authenticate(credential.as_ref(), address, needs)
-            .await?;
+        let caller = match needs {
+            Needs::Open => Caller::nobody(Access::none(), address),
+            needs => {
+                let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
+                let asked = self.0.authenticate(credential.as_ref(), address, needs);
+                asked.await?
+            }
+        };
         needs.check(&caller)?;
         let caller = Arc::new(caller);
         Ok((Arc::clone(&caller), Reach::new(caller, needs)))

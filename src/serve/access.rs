@@ -74,7 +74,7 @@ impl Access {
             false => Ok(Caller::nobody(Allowed::Instance(Role::Admin), address)),
             true => Err(refused(
                 "CREDENTIALS_MISSING",
-                "show a key (authorization: Bearer sl_live_…), a session, or a name and a password by HTTP Basic authentication",
+                "show a key (authorization: Bearer sl_live_…), a session, or name and password by HTTP Basic authentication; the command line takes them from SYNCLINE_API_KEY or BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD",
             )),
         }
     }
