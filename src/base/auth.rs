@@ -202,6 +202,12 @@ pub trait Authenticate: Send + Sync {
         address: Option<IpAddr>,
         needs: Needs,
     ) -> BoxFuture<'a, Result<Caller>>;
+
+    /// Hears that `call` (as in `syncline.v1.TokenService/GetToken`) was refused to this caller, or to somebody who is not known, and
+    /// the reason. Must not wait.
+    fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {
+        let _ = (caller, call, reason);
+    }
 }
 
 #[cfg(test)]

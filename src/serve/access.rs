@@ -3,6 +3,7 @@
 
 use crate::{
     app::Door,
+    audit::{self, Counted},
     base::{
         Access as Allowed, Authenticate, Caller, Credential, Error, Needs, Result, Role, Secret,
         Who, sha256,
@@ -133,6 +134,24 @@ impl Authenticate for Access {
         needs: Needs,
     ) -> BoxFuture<'a, Result<Caller>> {
         Box::pin(self.decide(credential, address, needs))
+    }
+
+    fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {
+        // Without a database there is nothing that could be refused, and nowhere to write it.
+        let Ok(app) = self.door.now() else {
+            return;
+        };
+        let tenant = caller.and_then(|caller| match &caller.access {
+            Allowed::Tenants(roles) if roles.len() == 1 => roles.keys().next().cloned(),
+            _ => None,
+        });
+        let actor = caller.map_or("anybody", |caller| &caller.name);
+        let address = caller.and_then(|caller| caller.address);
+        let counted = Counted {
+            address: address.map_or(String::new(), |address| address.to_string()),
+            ..Counted::done(tenant, "rpc.call", call, actor)
+        };
+        audit::count(&app, counted.refused(reason));
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::{
     app::App,
+    audit,
     base::{Clock, Error, Result},
     config::{Config, Role},
     db::Target,
@@ -161,6 +162,8 @@ impl Crew {
         crew.others.spawn(watcher.keep_looking(crew.end.clone()));
         crew.others
             .spawn(tokens::keep_books(crew.app.clone(), crew.end.clone()));
+        crew.others
+            .spawn(audit::keep_books(crew.app.clone(), crew.end.clone()));
         crew.others
             .spawn(telemetry::metrics::keep_small(crew.end.clone()));
         Ok(crew)

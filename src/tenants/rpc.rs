@@ -3,6 +3,7 @@
 use crate::{
     api::v1::{self, tenant_service_server::TenantService},
     app::App,
+    audit,
     base::{Error, Result},
 };
 use tonic::{Request, Response, Status};
@@ -11,7 +12,7 @@ type Answer<T> = Result<Response<T>, Status>;
 
 /// Serves `syncline.v1.TenantService`.
 #[derive(Clone, Debug)]
-pub struct Tenants(#[expect(dead_code, reason = "not built yet")] App);
+pub struct Tenants(App);
 
 impl Tenants {
     /// Serves from `app`.
@@ -108,8 +109,9 @@ impl TenantService for Tenants {
 
     async fn list_audit_entries(
         &self,
-        _: Request<v1::ListAuditEntriesRequest>,
+        request: Request<v1::ListAuditEntriesRequest>,
     ) -> Answer<v1::ListAuditEntriesResponse> {
-        not_built()
+        let listed = audit::list(&self.0, request.into_inner()).await?;
+        Ok(Response::new(listed))
     }
 }
