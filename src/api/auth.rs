@@ -5,6 +5,7 @@ use crate::{
     api::{needs, status},
     base::{Authenticate, Caller, Credential, Error, Needs, Result, Secret, reach::Reach},
 };
+use axum::extract::ConnectInfo;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures::future::BoxFuture;
 use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
@@ -19,6 +20,9 @@ use std::{
 };
 use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
 use tower::Service;
+
+/// What is answered to everybody.
+const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// Where a request comes from, in its extensions.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +49,6 @@ impl Guard {
     ) -> Result<(Arc<Caller>, Reach)> {
         let caller = self.caller(headers, cookie, extensions, needs).await?;
         needs.check(&caller)?;
-        let caller = Arc::new(caller);
         Ok((Arc::clone(&caller), Reach::new(caller, needs)))
     }
 
@@ -55,7 +58,7 @@ impl Guard {
         cookie: Option<Secret>,
         extensions: &Extensions,
         needs: Needs,
-    ) -> Result<Caller> {
+    ) -> Result<Arc<Caller>> {
         let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
         let address = address(extensions);
         self.0
@@ -68,7 +71,10 @@ impl Guard {
 fn address(extensions: &Extensions) -> Option<IpAddr> {
     let peer = extensions.get::<Peer>().map(|peer| peer.0);
     let tcp = || extensions.get::<TcpConnectInfo>()?.remote_addr();
-    peer.or_else(tcp).map(|address| address.ip().to_canonical())
+    let http = || Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0);
+    peer.or_else(tcp)
+        .or_else(http)
+        .map(|address| address.ip().to_canonical())
 }
 
 impl fmt::Debug for Guard {
@@ -118,6 +124,10 @@ where
         let mut inner = mem::replace(&mut self.inner, clone);
         let guard = self.guard.clone();
         Box::pin(async move {
+            // Load balancers ask from anywhere, and have nothing to show.
+            if request.uri().path().starts_with(HEALTH) {
+                return inner.call(request).await;
+            }
             let call = needs::named(request.uri().path());
             let needs = needs::of(request.uri().path());
             let note = |caller: Option<&Caller>, headers: &HeaderMap| {
@@ -133,7 +143,7 @@ where
             };
             let known = guard.caller(request.headers(), None, request.extensions(), needs);
             let caller = match known.await {
-                Ok(caller) => Arc::new(caller),
+                Ok(caller) => caller,
                 Err(error) => return refuse(None, error),
             };
             if let Err(error) = needs.check(&caller) {

@@ -37,6 +37,9 @@ impl From<Error> for Status {
             Error::Unavailable { retry_at, .. } => *retry_at,
             _ => None,
         };
+        if let Error::Limited { wait, .. } = &error {
+            details.set_retry_info(Some(*wait));
+        }
         if let Some(at) = retry_at {
             let wait = (at - crate::base::Clock::system().now())
                 .to_std()
@@ -66,6 +69,7 @@ fn classify(error: &Error) -> (Code, &'static str, HashMap<String, String>) {
             (Code::FailedPrecondition, "NEEDS_REAUTH")
         }
         Error::Exhausted { .. } => (Code::ResourceExhausted, "BUDGET_EXHAUSTED"),
+        Error::Limited { reason, .. } => (Code::ResourceExhausted, *reason),
         Error::Unavailable { reason, .. } => (Code::Unavailable, *reason),
         Error::Refused { reason, .. } => (Code::FailedPrecondition, *reason),
         Error::Unauthenticated { reason, .. } => (Code::Unauthenticated, *reason),

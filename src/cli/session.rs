@@ -47,7 +47,7 @@ impl Credentials {
             let pair = Zeroizing::new(format!("{}:{}", basic.username, basic.password.expose()));
             Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())))
         };
-        let header = auth.admin_key.as_ref().map(key);
+        let header = auth.api_key.as_ref().or(auth.admin_key.as_ref()).map(key);
         let header = header.or_else(|| auth.basic.as_ref().map(password));
         let shown = header.and_then(|header| {
             let mut header: MetadataValue<Ascii> = header.parse().ok()?;

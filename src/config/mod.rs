@@ -122,6 +122,12 @@ pub struct Auth {
     pub is_required: bool,
     /// A name and a password that allow everything.
     pub basic: Option<BasicAuth>,
+    /// The key that the command line shows to a server.
+    pub api_key: Option<Secret>,
+    /// Calls in a minute with one key that says nothing else; 0 is no limit.
+    pub key_rate_limit: u32,
+    /// Wrong credentials from one address; `None` is no limit.
+    pub attempts: Option<Budget>,
     /// A key that allows everything. `None`, and no password: one is made at the first start that needs it.
     pub admin_key: Option<Secret>,
 }
