@@ -134,6 +134,12 @@ pub fn of(path: &str) -> Needs {
     BY_PATH.get(path).copied().unwrap_or(Needs::Caller)
 }
 
+/// The same path as a text that is always there, without its first slash; "unknown" for one that nobody knows.
+pub fn named(path: &str) -> &'static str {
+    let known = BY_PATH.get_key_value(path);
+    known.map_or("unknown", |(path, _)| path.trim_start_matches('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 
 use crate::base::{Error, Result, Secret, TenantId, name::shown};
 use futures::future::BoxFuture;
-use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr, sync::Arc};
 use uuid::Uuid;
 
 /// What a caller shows: in HTTP's `authorization` header, gRPC's metadata of that name, or a cookie.
@@ -197,13 +197,19 @@ pub(super) fn role_too_low(needed: Role, whose: &str) -> Error {
 /// Decides who a caller is.
 pub trait Authenticate: Send + Sync {
     /// The caller who shows this; `None` shows nothing. [`Error::Unauthenticated`] where that is not enough for `needs`,
-    /// [`Error::Exhausted`] for who asks too often.
+    /// [`Error::Limited`] for who asks too often.
     fn authenticate<'a>(
         &'a self,
         credential: Option<&'a Credential>,
         address: Option<IpAddr>,
         needs: Needs,
-    ) -> BoxFuture<'a, Result<Caller>>;
+    ) -> BoxFuture<'a, Result<Arc<Caller>>>;
+
+    /// Hears that `call` (as in `syncline.v1.TokenService/GetToken`) was refused to this caller, or to
+    /// somebody who is not known, and the reason. Must not wait.
+    fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {
+        let _ = (caller, call, reason);
+    }
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ async fn reads_of_tokens_are_counted_for_the_name_that_was_shown() {
 
     let options = SqliteConnectOptions::new().filename(stage.folder.path().join("syncline.db"));
     let mut file = SqliteConnection::connect_with(&options).await.unwrap();
-    let callers: Vec<String> = sqlx::query_scalar("SELECT caller FROM token_reads")
+    let callers: Vec<String> = sqlx::query_scalar("SELECT actor FROM audit_counts")
         .fetch_all(&mut file)
         .await
         .unwrap();
