@@ -58,7 +58,10 @@ impl Access {
             Some(Credential::Basic { username, password }) => {
                 self.password(username, password, address)
             }
-            Some(Credential::Bearer(text)) => self.key_or_session(text, address).await,
+            Some(Credential::Bearer(text)) => match self.key_or_session(text, address).await {
+                Ok(caller) => self.without_disabled(caller).await,
+                refused => refused,
+            },
         };
         match decided {
             // Who has a session that ended must be able to log in again.
@@ -117,6 +120,28 @@ impl Access {
             true => people::authenticate(&app, text, address).await,
             false => tenants::keys::authenticate(&app, text, address).await,
         }
+    }
+
+    /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
+    /// still look after their own account.
+    async fn without_disabled(&self, mut caller: Caller) -> Result<Caller> {
+        let Allowed::Tenants(roles) = &mut caller.access else {
+            return Ok(caller);
+        };
+        let disabled = tenants::disabled(&self.door.app().await?).await?;
+        let held = roles.len();
+        roles.retain(|tenant, _| !disabled.contains(tenant));
+        match (&caller.who, held > 0 && roles.is_empty()) {
+            (Who::Key(_), true) => Err(refused_tenant(&caller)),
+            _ => Ok(caller),
+        }
+    }
+}
+
+fn refused_tenant(caller: &Caller) -> Error {
+    Error::Denied {
+        reason: "TENANT_DISABLED",
+        message: format!("{} belongs to a tenant that is disabled", caller.name),
     }
 }
 
