@@ -75,7 +75,10 @@ impl Access {
             Some(Credential::Basic { username, password }) => {
                 self.password(username, password, address).map(Arc::new)
             }
-            Some(Credential::Bearer(text)) => self.key_or_session(text, address).await,
+            Some(Credential::Bearer(text)) => match self.key_or_session(text, address).await {
+                Ok(caller) => self.without_disabled(caller).await,
+                refused => refused,
+            },
         };
         match decided {
             // Who has a session that ended must be able to log in again.
@@ -170,6 +173,34 @@ impl Access {
 
     fn attempts(&self) -> &Attempts {
         self.keys.get().map_or(&self.attempts, Keys::attempts)
+    }
+
+    /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
+    /// still look after their own account.
+    async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
+        let Allowed::Tenants(roles) = &caller.access else {
+            return Ok(caller);
+        };
+        let disabled = crate::tenants::disabled(&self.door.app().await?).await?;
+        if !roles.keys().any(|tenant| disabled.contains(tenant)) {
+            return Ok(caller);
+        }
+        let Allowed::Tenants(roles) = &mut Arc::make_mut(&mut caller).access else {
+            return Err(Error::internal("a caller of tenants has tenants"));
+        };
+        let held = roles.len();
+        roles.retain(|tenant, _| !disabled.contains(tenant));
+        match (&caller.who, held > 0 && roles.is_empty()) {
+            (Who::Key(_), true) => Err(refused_tenant(&caller)),
+            _ => Ok(caller),
+        }
+    }
+}
+
+fn refused_tenant(caller: &Caller) -> Error {
+    Error::Denied {
+        reason: "TENANT_DISABLED",
+        message: format!("{} belongs to a tenant that is disabled", caller.name),
     }
 }
 
