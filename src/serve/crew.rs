@@ -6,8 +6,12 @@ use crate::{
     base::{Clock, Error, Result},
     config::{Config, Role},
     db::Target,
+    people,
     runs::{Worker, relay::Relay},
-    schedules::{Ticker, identity, ticker},
+    schedules::{
+        Ticker, identity,
+        ticker::{self, Chore},
+    },
     serve::{
         health::{Board, Watcher},
         left_behind, services,
@@ -124,7 +128,7 @@ impl Crew {
         let roles = &app.config.serve.roles;
         let ticking = CancellationToken::new();
         let ticker = match roles.has(Role::Scheduler) {
-            true => Some(Ticker::start(app.clone(), &ticker::CHORES, ticking.clone()).await?),
+            true => Some(Ticker::start(app.clone(), &chores(), ticking.clone()).await?),
             false => None,
         };
         // Whoever accepts or executes runs hands them to Redis.
@@ -187,6 +191,17 @@ impl Crew {
         self.others.wait().await;
         self.app.db.close().await;
     }
+}
+
+/// What comes at fixed hours: the chores of this floor's rooms, each on every replica.
+fn chores() -> Vec<Chore> {
+    let mut chores = ticker::CHORES.to_vec();
+    chores.push(Chore {
+        name: "forget sessions that are over",
+        cron: "40 */5 * * * *",
+        work: |app| Box::pin(async move { people::sweep(&app).await }),
+    });
+    chores
 }
 
 fn millis(duration: Duration) -> u64 {
