@@ -10,7 +10,7 @@ use crate::{
     },
     config::{Auth, BasicAuth},
     people,
-    tenants::{attempts::Attempts, keys::Keys},
+    tenants::{self, attempts::Attempts, keys::Keys},
 };
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use futures::future::BoxFuture;
@@ -181,19 +181,17 @@ impl Access {
         let Allowed::Tenants(roles) = &caller.access else {
             return Ok(caller);
         };
-        let disabled = crate::tenants::disabled(&self.door.app().await?).await?;
+        let disabled = tenants::disabled(&self.door.app().await?).await?;
         if !roles.keys().any(|tenant| disabled.contains(tenant)) {
             return Ok(caller);
         }
-        let Allowed::Tenants(roles) = &mut Arc::make_mut(&mut caller).access else {
-            return Err(Error::internal("a caller of tenants has tenants"));
-        };
-        let held = roles.len();
-        roles.retain(|tenant, _| !disabled.contains(tenant));
-        match (&caller.who, held > 0 && roles.is_empty()) {
-            (Who::Key(_), true) => Err(refused_tenant(&caller)),
-            _ => Ok(caller),
+        let mut left = roles.clone();
+        left.retain(|tenant, _| !disabled.contains(tenant));
+        if left.is_empty() && matches!(caller.who, Who::Key(_)) {
+            return Err(refused_tenant(&caller));
         }
+        Arc::make_mut(&mut caller).access = Allowed::Tenants(left);
+        Ok(caller)
     }
 }
 
