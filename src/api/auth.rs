@@ -2,7 +2,7 @@
 //! services. What it asks is an [`Authenticate`].
 
 use crate::{
-    api::needs,
+    api::{needs, status},
     base::{Authenticate, Caller, Credential, Error, Needs, Result, Secret, reach::Reach},
 };
 use axum::extract::ConnectInfo;
@@ -20,9 +20,6 @@ use std::{
 };
 use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
 use tower::Service;
-
-/// What is answered to everybody.
-const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// Where a request comes from, in its extensions.
 #[derive(Clone, Copy, Debug)]
@@ -47,14 +44,23 @@ impl Guard {
         extensions: &Extensions,
         needs: Needs,
     ) -> Result<(Arc<Caller>, Reach)> {
-        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
-        let address = address(extensions);
-        let caller = self
-            .0
-            .authenticate(credential.as_ref(), address, needs)
-            .await?;
+        let caller = self.caller(headers, cookie, extensions, needs).await?;
         needs.check(&caller)?;
         Ok((Arc::clone(&caller), Reach::new(caller, needs)))
+    }
+
+    async fn caller(
+        &self,
+        headers: &HeaderMap,
+        cookie: Option<Secret>,
+        extensions: &Extensions,
+        needs: Needs,
+    ) -> Result<Arc<Caller>> {
+        let address = address(extensions);
+        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
+        self.0
+            .authenticate(credential.as_ref(), address, needs)
+            .await
     }
 }
 
@@ -115,25 +121,37 @@ where
         let mut inner = mem::replace(&mut self.inner, clone);
         let guard = self.guard.clone();
         Box::pin(async move {
-            // Load balancers ask from anywhere, and have nothing to show.
-            if request.uri().path().starts_with(HEALTH) {
+            let needs = needs::of(request.uri().path());
+            if needs == Needs::Open {
                 return inner.call(request).await;
             }
-            let needs = needs::of(request.uri().path());
-            let admitted = guard
-                .admit(request.headers(), None, request.extensions(), needs)
-                .await;
-            match admitted {
-                Ok((caller, reach)) => {
-                    request.extensions_mut().insert(caller);
-                    let answer = reach.clone().contain(inner.call(request)).await;
-                    answer.map(|answer| answer.map(|body| Body::new(Within { body, reach })))
+            let call = needs::named(request.uri().path());
+            let note = |caller: Option<&Caller>, headers: &HeaderMap| {
+                if let Some(reason) = status::refused(headers) {
+                    guard.0.refused(caller, call, &reason);
                 }
-                Err(error) => {
-                    let status: Status = error.into();
-                    Ok(status.into_http())
-                }
+            };
+            let refuse = |caller: Option<&Caller>, error: Error| {
+                let status: Status = error.into();
+                let answer = status.into_http();
+                note(caller, answer.headers());
+                Ok(answer)
+            };
+            let known = guard.caller(request.headers(), None, request.extensions(), needs);
+            let caller = match known.await {
+                Ok(caller) => caller,
+                Err(error) => return refuse(None, error),
+            };
+            if let Err(error) = needs.check(&caller) {
+                return refuse(Some(&caller), error);
             }
+            let reach = Reach::new(Arc::clone(&caller), needs);
+            request.extensions_mut().insert(Arc::clone(&caller));
+            let answer = reach.clone().contain(inner.call(request)).await;
+            answer.map(|answer| {
+                note(Some(&caller), answer.headers());
+                answer.map(|body| Body::new(Within { body, reach }))
+            })
         })
     }
 }

@@ -120,6 +120,19 @@ pub fn completed(headers: &HeaderMap) -> Option<Status> {
     Some(Status::with_error_details(code, message, details))
 }
 
+/// Why an answer refuses the caller: the reason, where its code is UNAUTHENTICATED or PERMISSION_DENIED.
+pub fn refused(headers: &HeaderMap) -> Option<String> {
+    // Most answers have no status among their headers, and are not looked at further.
+    headers.get("grpc-status")?;
+    let status = Status::from_header_map(headers)?;
+    let refused = matches!(
+        status.code(),
+        Code::Unauthenticated | Code::PermissionDenied
+    );
+    let info = refused.then(|| status.get_details_error_info()).flatten();
+    info.map(|info| info.reason)
+}
+
 /// gRPC's own text has the two numbers and no word about where the limit comes from.
 fn too_large(said: &str) -> String {
     let numbers: Vec<_> = said

@@ -8,6 +8,7 @@ use crate::{
         token_service_client::TokenServiceClient,
     },
     app::App,
+    audit,
     base::{Clock, ResourceId, RunName, Secret},
     cli::Usage,
     config::{Auth, BasicAuth},
@@ -189,7 +190,8 @@ impl Session {
         if let Some(app) = self.app {
             let now = CancellationToken::new();
             now.cancel();
-            tokens::keep_books(app.clone(), now).await;
+            tokens::keep_books(app.clone(), now.clone()).await;
+            audit::keep_books(app.clone(), now).await;
             app.db.close().await;
         }
     }

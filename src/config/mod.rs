@@ -16,6 +16,7 @@ mod listen;
 mod meet_clockify;
 mod names;
 pub mod originals;
+mod people;
 mod read;
 mod roles;
 mod sources;
@@ -29,6 +30,7 @@ pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
 pub use levels::Levels;
 pub use list::Setting;
 pub use meet_clockify::MeetClockify;
+pub use people::People;
 pub use roles::{Role, Roles};
 pub use sources::Sources;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub http: Http,
     /// Who may call.
     pub auth: Auth,
+    /// Users who log in.
+    pub people: People,
     /// The database.
     pub database: Database,
     /// The Redis that hands out runs.
@@ -72,6 +76,8 @@ pub struct Config {
     pub runs: Runs,
     /// Credentials.
     pub tokens: Tokens,
+    /// Who did what.
+    pub audit: Audit,
     /// What syncs do when they do not say otherwise.
     pub syncs: Syncs,
     /// What is logged.
@@ -170,6 +176,8 @@ pub struct Database {
     pub schema: String,
     /// What stands between us and PostgreSQL.
     pub pooler: Pooler,
+    /// Whether the user may be one whom row-level security does not bind.
+    pub allow_superuser: bool,
     /// Largest number of connections of this process.
     pub max_connections: u32,
     /// When an unused connection is closed.
@@ -298,8 +306,15 @@ pub struct Runs {
 /// Credentials.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// How long events and counts of reads are kept.
+    /// How long events are kept.
     pub history_retention: Duration,
+}
+
+/// Who did what.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// How long entries are kept.
+    pub retention: Duration,
 }
 
 /// What syncs do when they do not say otherwise.

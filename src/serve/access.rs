@@ -3,6 +3,7 @@
 
 use crate::{
     app::Door,
+    audit::{self, Counted},
     base::{
         Access as Allowed, Authenticate, Caller, Credential, Error, Needs, Result, Role, Secret,
         Who, sha256,
@@ -74,7 +75,10 @@ impl Access {
             Some(Credential::Basic { username, password }) => {
                 self.password(username, password, address).map(Arc::new)
             }
-            Some(Credential::Bearer(text)) => self.key_or_session(text, address).await,
+            Some(Credential::Bearer(text)) => match self.key_or_session(text, address).await {
+                Ok(caller) => self.without_disabled(caller).await,
+                refused => refused,
+            },
         };
         match decided {
             // Who has a session that ended must be able to log in again.
@@ -97,7 +101,7 @@ impl Access {
             false => Ok(Caller::nobody(Allowed::Instance(Role::Admin), address)),
             true => Err(refused(
                 "CREDENTIALS_MISSING",
-                "show a key (authorization: Bearer sl_live_…), a session, or a name and a password by HTTP Basic authentication",
+                "show a key (authorization: Bearer sl_live_…), a session, or name and password by HTTP Basic authentication; the command line takes them from SYNCLINE_API_KEY or BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD",
             )),
         }
     }
@@ -170,6 +174,32 @@ impl Access {
     fn attempts(&self) -> &Attempts {
         self.keys.get().map_or(&self.attempts, Keys::attempts)
     }
+
+    /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
+    /// still look after their own account.
+    async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
+        let Allowed::Tenants(roles) = &caller.access else {
+            return Ok(caller);
+        };
+        let keys = self.keys().await?;
+        if !roles.keys().any(|tenant| keys.is_disabled(tenant)) {
+            return Ok(caller);
+        }
+        let mut left = roles.clone();
+        left.retain(|tenant, _| !keys.is_disabled(tenant));
+        if left.is_empty() && matches!(caller.who, Who::Key(_)) {
+            return Err(refused_tenant(&caller));
+        }
+        Arc::make_mut(&mut caller).access = Allowed::Tenants(left);
+        Ok(caller)
+    }
+}
+
+fn refused_tenant(caller: &Caller) -> Error {
+    Error::Denied {
+        reason: "TENANT_DISABLED",
+        message: format!("{} belongs to a tenant that is disabled", caller.name),
+    }
 }
 
 fn refused(reason: &'static str, message: &str) -> Error {
@@ -185,6 +215,24 @@ impl Authenticate for Access {
         needs: Needs,
     ) -> BoxFuture<'a, Result<Arc<Caller>>> {
         Box::pin(self.decide(credential, address, needs))
+    }
+
+    fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {
+        // Without a database there is nothing that could be refused, and nowhere to write it.
+        let Ok(app) = self.door.now() else {
+            return;
+        };
+        let tenant = caller.and_then(|caller| match &caller.access {
+            Allowed::Tenants(roles) if roles.len() == 1 => roles.keys().next().cloned(),
+            _ => None,
+        });
+        let actor = caller.map_or("anybody", |caller| &caller.name);
+        let address = caller.and_then(|caller| caller.address);
+        let counted = Counted {
+            address: address.map_or(String::new(), |address| address.to_string()),
+            ..Counted::done(tenant, "rpc.call", call, actor)
+        };
+        audit::count(&app, counted.refused(reason));
     }
 }
 

@@ -103,6 +103,7 @@ fn every_key_can_be_set_by_its_variable() {
         "redis.url" => "redis://h".to_owned(),
         "database.pooler" => "transaction".to_owned(),
         "log.level" => "warn".to_owned(),
+        "auth.attempts" => "7/1m".to_owned(),
         "log.format" => "json".to_owned(),
         "outbound.connect_timeout" => "9s".to_owned(),
         key if key.ends_with("url") || key == "otel.endpoint" => "https://example.org/x".to_owned(),
@@ -149,6 +150,7 @@ fn everything_that_is_wrong_is_reported_at_once_with_its_place() {
     .unwrap();
     let environment = [
         ("SYNCLINE_GRPC_ADDR", "0.0.0.0:50051"),
+        ("SYNCLINE_AUTH_REQUIRED", "false"),
         ("SYNCLINE_OUTBOUND_RETRYS", "1"),
         ("SYNCLINE_GOOGLE_MEET_URL", "http://example.org"),
         ("SYNCLINE_CLOCKIFY_BUDGET", "50"),

@@ -2,11 +2,12 @@
 
 use crate::{
     app::App,
+    audit::{self, Counted},
     base::{Caller, Error, Result, Secret, TenantId, reach, sha256},
     tenants::{
         attempts::Attempts,
         keys::{
-            Kind,
+            KeyName, Kind,
             memory::{self, Entry, Memory, closed},
             secret, slow, wrong,
         },
@@ -14,6 +15,9 @@ use crate::{
     },
 };
 use std::{fmt, net::IpAddr, sync::Arc};
+
+/// What the audit calls a key that nobody knows.
+const UNKNOWN: &str = "apiKeys/-";
 
 /// Knows the keys and the rules. What it needs is looked up once, because it is asked at every call.
 pub struct Keys {
@@ -50,11 +54,16 @@ impl Keys {
 
     /// Whether calls are taken from `address`: [`Error::Denied`] where a rule of the installation says no.
     pub async fn admit(&self, address: Option<IpAddr>) -> Result<()> {
-        let rules = self.memory.rules(&self.app).await;
-        match rules.permit_anybody(address, self.app.db.now()) {
+        let general = self.memory.general(&self.app).await;
+        match general.rules.permit_anybody(address, self.app.db.now()) {
             true => Ok(()),
             false => Err(rules::refused(address)),
         }
+    }
+
+    /// Whether this tenant is disabled: its keys and members are refused.
+    pub fn is_disabled(&self, tenant: &TenantId) -> bool {
+        self.memory.known_general().disabled.contains(tenant)
     }
 
     /// Who shows this key; `digest` is its SHA-256. [`Error::Unauthenticated`] alike for an unknown, a revoked and an ended
@@ -91,10 +100,7 @@ impl Keys {
             None => self.look_up(text, digest, address).await?,
         };
         let now = self.app.db.now();
-        let refuse = |reason| {
-            let name = Some(&entry.key.name);
-            self.memory.refusals.add(name, reason, address, now);
-        };
+        let refuse = |reason| self.refuse(Some(&entry.key.name), reason);
         if let Some(fault) = entry.key.fault(now) {
             refuse(fault);
             return Err(wrong());
@@ -114,6 +120,14 @@ impl Keys {
         Ok(entry)
     }
 
+    /// Tells the owner of a key that it was refused, and why. One that nobody knows is the installation's affair.
+    fn refuse(&self, key: Option<&KeyName>, reason: &'static str) {
+        let name = key.map_or_else(|| UNKNOWN.to_owned(), KeyName::to_string);
+        let tenant = key.and_then(|key| key.tenant.clone());
+        let refused = Counted::done(tenant, "api_key.use", name, "anybody").refused(reason);
+        audit::count(&self.app, refused);
+    }
+
     /// Asks the database, for which who guesses must wait longer than others.
     async fn look_up(
         &self,
@@ -122,8 +136,7 @@ impl Keys {
         address: Option<IpAddr>,
     ) -> Result<Arc<Entry>> {
         let unknown = || {
-            let (refusals, now) = (&self.memory.refusals, self.app.db.now());
-            refusals.add(None, "KEY_UNKNOWN", address, now);
+            self.refuse(None, "KEY_UNKNOWN");
             wrong()
         };
         if !secret::is_possible(text.expose()) {

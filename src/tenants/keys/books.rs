@@ -1,4 +1,4 @@
-//! Writes down when keys were used and which were refused: in batches, never on the way of a call.
+//! Writes down when keys were used: in batches, never on the way of a call.
 
 use crate::{
     app::App,
@@ -47,13 +47,7 @@ pub async fn flush(app: &App) -> Result<()> {
 }
 
 async fn write(app: &App, all: bool) -> Result<()> {
-    let memory = memory::of(app);
-    let uses = uses(app, memory.entries(), all).await;
-    let refusals = memory.refusals.write(app, all).await;
-    uses.and(refusals)
-}
-
-async fn uses(app: &App, entries: Vec<Arc<Entry>>, all: bool) -> Result<()> {
+    let entries = memory::of(app).entries();
     let due = |entry: &&Arc<Entry>| {
         let (used, _) = entry.last_use();
         let written = entry.life.written.load(Ordering::Relaxed);

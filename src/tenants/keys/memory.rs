@@ -6,16 +6,17 @@
 
 use crate::{
     app::App,
-    base::{Access, Caller, Error, Result, Who},
+    base::{Access, Caller, Error, Result, TenantId, Who},
     db::{Scope, Tx},
     tenants::{
-        keys::{Key, refused::Refusals, spent::Spent, store},
+        keys::{Key, spent::Spent, store},
         rules::{self, Rules},
+        store as tenants,
     },
 };
 use chrono::{DateTime, Utc};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     net::IpAddr,
     sync::{
         Arc, PoisonError, RwLock,
@@ -47,16 +48,23 @@ pub(super) struct Memory {
     checking: Mutex<()>,
     /// When the last comparison ended without an answer, in milliseconds since `begun`; 0 where it had one.
     failed: AtomicU64,
-    rules: RwLock<Arc<Rules>>,
+    general: RwLock<Arc<General>>,
     has_slow: AtomicBool,
     pub(super) lookups: Semaphore,
     /// For addresses from where many wrong keys came.
     pub(super) suspicious: Semaphore,
     pub(super) slow: Semaphore,
-    pub(super) refusals: Refusals,
 }
 
 const NEVER: u64 = u64::MAX;
+
+/// What holds for every call.
+#[derive(Debug, Default)]
+pub(super) struct General {
+    pub(super) rules: Rules,
+    /// Whose keys and members are refused.
+    pub(super) disabled: BTreeSet<TenantId>,
+}
 
 /// A key that was shown to this process.
 pub(super) struct Entry {
@@ -87,12 +95,11 @@ impl Default for Memory {
             checked: AtomicU64::new(NEVER),
             checking: Mutex::default(),
             failed: AtomicU64::new(0),
-            rules: RwLock::default(),
+            general: RwLock::default(),
             has_slow: AtomicBool::new(false),
             lookups: Semaphore::new(LOOKUPS),
             suspicious: Semaphore::new(1),
             slow: Semaphore::new(1),
-            refusals: Refusals::default(),
         }
     }
 }
@@ -153,10 +160,12 @@ impl Memory {
         let mut tx = app.db.read(Scope::System("who may call")).await?;
         let version = store::version(&mut tx).await?;
         if version != self.version.load(Ordering::Acquire) {
-            let rules = rules::of_installation(&mut tx, app.db.now()).await?;
+            let general = General {
+                rules: Rules::new(rules::of_installation(&mut tx, app.db.now()).await?),
+                disabled: tenants::disabled(&mut tx).await?.into_iter().collect(),
+            };
             let has_slow = store::has_slow(&mut tx).await?;
-            *self.rules.write().unwrap_or_else(PoisonError::into_inner) =
-                Arc::new(Rules::new(rules));
+            *self.general.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(general);
             self.has_slow.store(has_slow, Ordering::Relaxed);
             // A database that was restored from a copy counts from there.
             if version < self.version.swap(version, Ordering::AcqRel) {
@@ -167,8 +176,8 @@ impl Memory {
         Ok(())
     }
 
-    /// The rules for every call. They stay as they were while the database does not answer.
-    pub(super) async fn rules(self: &Arc<Self>, app: &App) -> Arc<Rules> {
+    /// What holds for every call, compared as often as it has to be. It stays as it was while the database does not answer.
+    pub(super) async fn general(self: &Arc<Self>, app: &App) -> Arc<General> {
         if self.age() >= CHECK_AFTER {
             if self.failed.load(Ordering::Relaxed) == 0 {
                 let compared = tokio::time::timeout(PATIENCE, self.version(app)).await;
@@ -178,8 +187,13 @@ impl Memory {
                 tokio::spawn(async move { memory.version(&app).await });
             }
         }
-        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(&rules)
+        self.known_general()
+    }
+
+    /// The same as it is remembered.
+    pub(super) fn known_general(&self) -> Arc<General> {
+        let general = self.general.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&general)
     }
 
     /// Whether any key has a hash that is slow to check.

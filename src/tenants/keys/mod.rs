@@ -1,7 +1,7 @@
 //! Keys by which programs show who they are: made once, shown once, kept as hashes.
 //!
-//! Unknown, revoked and ended keys are refused alike, so that nobody learns by asking which keys there are; the audit and
-//! the log tell the owner which it was.
+//! Unknown, revoked and ended keys are refused alike, so that nobody learns by asking which keys there are; the audit
+//! tells the owner which it was.
 
 mod authenticate;
 mod books;
@@ -11,7 +11,6 @@ mod import;
 mod list;
 mod memory;
 mod name;
-mod refused;
 mod revoke;
 mod rotate;
 pub(super) mod rpc;

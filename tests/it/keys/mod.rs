@@ -73,6 +73,19 @@ impl House {
         self.create(Create::default()).await
     }
 
+    /// What the audit counted, as `resource outcome count`.
+    async fn refused(&self) -> Vec<String> {
+        syncline::audit::flush(&self.app).await.unwrap();
+        let schema = match self.database.engine() {
+            syncline::db::Engine::Postgres => "syncline.",
+            syncline::db::Engine::Sqlite => "",
+        };
+        let sql = format!(
+            "SELECT resource || ' ' || outcome || ' ' || count FROM {schema}audit_counts WHERE action = 'api_key.use' ORDER BY outcome"
+        );
+        self.database.column(&sql).await
+    }
+
     /// The audit's entries as `action resource outcome detail`, the oldest first.
     async fn audit(&self) -> Vec<String> {
         let schema = match self.database.engine() {

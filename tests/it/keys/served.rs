@@ -165,6 +165,71 @@ async fn a_key_that_was_revoked_at_one_process_is_refused_by_the_other_within_a_
 }
 
 #[tokio::test]
+async fn keys_of_a_tenant_that_is_disabled_or_gone_are_refused_everywhere_within_a_second() {
+    let stage = Stage::new();
+    let (one, first) = first_start(&stage, &[]).await;
+    let two = Server::ready(command(&stage, &[])).await;
+    let (here, there) = (channel(&one, None).await, channel(&two, None).await);
+    let mut tenants = TenantServiceClient::new(here.clone());
+    let create = v1::CreateTenantRequest {
+        tenant_id: "ada".to_owned(),
+        tenant: None,
+    };
+    tenants.create_tenant(with(&first, create)).await.unwrap();
+    let of_ada = v1::CreateApiKeyRequest {
+        parent: "tenants/ada".to_owned(),
+        ..key(v1::Role::Viewer)
+    };
+    let (_, secret) = make(&here, &first, of_ada).await;
+    let look = || {
+        let request = v1::GetTenantRequest {
+            name: "tenants/ada".to_owned(),
+        };
+        let mut tenants = TenantServiceClient::new(there.clone());
+        let request = with(&secret, request);
+        async move {
+            tenants
+                .get_tenant(request)
+                .await
+                .map_err(|status| reason(&status))
+        }
+    };
+    let refused_with = async |expected: &str| {
+        let since = Instant::now();
+        loop {
+            match look().await {
+                Err(reason) if reason == expected => return,
+                other => assert!(since.elapsed() < Duration::from_secs(1), "{other:?}"),
+            }
+        }
+    };
+    look().await.unwrap();
+    let mut change = async |state: v1::TenantState| {
+        let update = v1::UpdateTenantRequest {
+            tenant: Some(v1::Tenant {
+                name: "tenants/ada".to_owned(),
+                state: state.into(),
+                ..v1::Tenant::default()
+            }),
+            update_mask: None,
+        };
+        tenants.update_tenant(with(&first, update)).await.unwrap();
+    };
+    change(v1::TenantState::Disabled).await;
+    refused_with("TENANT_DISABLED").await;
+    change(v1::TenantState::Active).await;
+    eventually(Duration::from_secs(1), look).await;
+    let name = "tenants/ada".to_owned();
+    let delete = v1::DeleteTenantRequest {
+        name,
+        ..v1::DeleteTenantRequest::default()
+    };
+    let mut tenants = TenantServiceClient::new(here.clone());
+    tenants.delete_tenant(with(&first, delete)).await.unwrap();
+    refused_with("CREDENTIALS_WRONG").await;
+}
+
+#[tokio::test]
 async fn a_key_may_do_what_its_role_allows_in_its_tenant() {
     let stage = Stage::with_tokens().await;
     let (server, first) = first_start(&stage, &[]).await;
