@@ -8,6 +8,7 @@ use crate::{
     runs::{self, relay::Redis},
     schedules::{identity, ticker},
     serve::services,
+    tls,
     web::health::{Finding, Report},
 };
 use chrono::TimeDelta;
@@ -43,11 +44,15 @@ pub(super) struct Board {
     report: watch::Sender<Report>,
     /// Locked while something is written, so that all readers are told in the same order.
     reporter: Arc<Mutex<HealthReporter>>,
+    /// The certificate that is shown, where there is one.
+    tls: Option<tls::Server>,
 }
 
 impl Board {
     /// A process that lives and is not ready, and the gRPC service that tells of it.
-    pub(super) async fn new() -> (
+    pub(super) async fn new(
+        tls: Option<tls::Server>,
+    ) -> (
         Self,
         health_server::HealthServer<impl health_server::Health>,
     ) {
@@ -56,6 +61,7 @@ impl Board {
         let board = Self {
             report: watch::Sender::default(),
             reporter: Arc::new(Mutex::new(reporter)),
+            tls,
         };
         board.database_is_missing("DATABASE_UNREACHABLE").await;
         (board, service)
@@ -84,7 +90,11 @@ impl Board {
         set(&*self.reporter.lock().await, LIVENESS, false).await;
     }
 
-    async fn write(&self, findings: Vec<Finding>) {
+    async fn write(&self, mut findings: Vec<Finding>) {
+        if let Some(tls) = &self.tls {
+            let wrong = tls.is_stale().then_some("TLS_FILE_UNUSABLE");
+            findings.push(Finding::noted("tls", wrong));
+        }
         let reporter = self.reporter.lock().await;
         self.report.send_modify(|report| report.findings = findings);
         let report = self.report.borrow().clone();

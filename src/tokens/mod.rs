@@ -34,7 +34,7 @@ pub use delete::delete;
 pub use given::{Given, OauthGrant};
 pub use history::forget_history;
 pub use issue::{Issued, credential, issue, rejected};
-pub use keys::{Rewrapped, open_keyring, rewrap, rotate};
+pub use keys::{Retired, Rewrapped, Use, open_keyring, retire, rewrap, rotate, uses};
 pub use memory::settled;
 pub use provider::{clockify, google_endpoints};
 pub use reads::{flush_reads, keep_books};

@@ -27,7 +27,7 @@ use axum::{
 };
 use http::Uri;
 use problem::Problem;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 use tokio::sync::watch;
 
 /// No request of ours is larger.
@@ -44,6 +44,8 @@ pub struct Site {
     pub guard: Guard,
     /// Whether the guard wants to see a password. If not, only this machine can reach us.
     pub guarded: bool,
+    /// How long one request may take.
+    pub request_time: Duration,
     /// Which parts of a server this process is.
     pub roles: Roles,
     /// Where gRPC is answered, if here.
@@ -81,6 +83,7 @@ pub fn router(site: Site) -> Router {
         .route("/health/ready", get(health::ready))
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .merge(closed)
+        .layer(from_fn_with_state(site.request_time, around::in_time))
         .layer(from_fn(around::surround))
         .with_state(site)
 }

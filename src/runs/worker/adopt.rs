@@ -135,6 +135,7 @@ fn refused(error: Error) -> Result<Adopted> {
         passing @ (Error::Unavailable { .. }
         | Error::Exhausted { .. }
         | Error::Conflict { .. }
+        | Error::Late { .. }
         | Error::Cancelled
         | Error::Internal(_)) => Err(passing),
         lasting => Ok(Adopted::Refused(lasting.to_string())),

@@ -10,6 +10,7 @@ mod kills;
 mod outages;
 mod races;
 mod refreshing;
+mod retiring;
 mod rpc;
 
 use crate::kit::{self, Database};
