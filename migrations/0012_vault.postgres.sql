@@ -1,5 +1,5 @@
 CALL protect_system_rows('retired_keys');
-CALL protect_tenant_rows('token_notices');
+CALL protect_tenant_rows('sync_alarms');
 
 -- Which keys are retired is no secret, and whoever seals must see it.
 DO $$ BEGIN

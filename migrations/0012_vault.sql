@@ -5,13 +5,17 @@ CREATE TABLE retired_keys (
     retired_at TIMESTAMPTZ NOT NULL
 );
 
--- What somebody was told about a token, so that each is told once over all processes. `said` names it, with the time of what it
--- is about where that can come again.
-CREATE TABLE token_notices (
+-- Everything before was read by some definition. Unlike watermark it stays when the definition changes.
+ALTER TABLE syncs ADD COLUMN read_to TIMESTAMPTZ;
+UPDATE syncs SET read_to = watermark;
+
+-- What somebody was told about syncs that read nothing, so that each is told once over all processes.
+CREATE TABLE sync_alarms (
     tenant_id TEXT        NOT NULL,
-    token_id  TEXT        NOT NULL,
-    said      TEXT        NOT NULL,
+    sync_id   TEXT        NOT NULL,
+    read_to   TIMESTAMPTZ NOT NULL,
+    days      BIGINT      NOT NULL,
     at        TIMESTAMPTZ NOT NULL,
-    PRIMARY KEY (tenant_id, token_id, said),
-    FOREIGN KEY (tenant_id, token_id) REFERENCES tokens (tenant_id, token_id) ON DELETE CASCADE
+    PRIMARY KEY (tenant_id, sync_id, read_to, days),
+    FOREIGN KEY (tenant_id, sync_id) REFERENCES syncs (tenant_id, sync_id) ON DELETE CASCADE
 );

@@ -10,15 +10,21 @@ use crate::{
     schedules::{Ticker, identity, ticker},
     serve::{
         health::{Board, Watcher},
-        left_behind, services,
+        left_behind,
+        notices::Operators,
+        services,
     },
     startup::{
         self, Migrate,
         original::{self, Wanted},
     },
+    syncs::alarm,
     telemetry, tokens,
 };
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The wait between two attempts to reach the database, and the longest.
@@ -119,12 +125,19 @@ impl Crew {
                 app
             }
         };
+        let app = App {
+            notify: Arc::new(Operators),
+            ..app
+        };
         // Before anything fires, whoever of the replicas fires it.
         identity::check(&app).await?;
         let roles = &app.config.serve.roles;
         let ticking = CancellationToken::new();
         let ticker = match roles.has(Role::Scheduler) {
-            true => Some(Ticker::start(app.clone(), &ticker::CHORES, ticking.clone()).await?),
+            true => {
+                let chores = [&ticker::CHORES[..], &alarm::CHORES].concat();
+                Some(Ticker::start(app.clone(), &chores, ticking.clone()).await?)
+            }
             false => None,
         };
         // Whoever accepts or executes runs hands them to Redis.
@@ -147,6 +160,7 @@ impl Crew {
             worker: crew.worker.as_ref().map(Worker::pulse),
             ticker: crew.ticker.as_ref().map(Ticker::pulse),
             board: board.clone(),
+            problems: Mutex::default(),
         };
         watcher.look().await;
         if let Start::Settings {

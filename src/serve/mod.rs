@@ -12,6 +12,7 @@ mod gate;
 mod health;
 mod in_process;
 mod left_behind;
+mod notices;
 mod pages;
 mod services;
 

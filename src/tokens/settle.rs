@@ -9,7 +9,7 @@ use crate::{
     tokens::{
         EventKind, Scopes, Token,
         grant::{Grant, seal_access},
-        keys,
+        keys, notice,
         refresh::{Answer, Sent},
         store, view,
     },
@@ -139,8 +139,9 @@ async fn given_up(app: &App, sent: &Sent, answer: Answer) -> Result<Option<Token
         tx.commit().await?;
         return Ok(None);
     }
-    store::add_event(&mut tx, &name, EventKind::NeedsReauth, &reason, now).await?;
+    notice::note(&mut tx, &name, &reason, now).await?;
     tx.commit().await?;
+    notice::tell(app, &name, &reason);
     tracing::warn!(token = %name, "a token needs a new consent");
     view::get(app, &name).await?.check_usable()?;
     // A new consent came in between.

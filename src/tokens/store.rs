@@ -14,8 +14,8 @@ pub use events::Event;
 pub(super) use events::{add_event, events, forget_events};
 pub(super) use reads::{add_reads, forget_reads};
 pub(super) use sealed::{
-    check_sealed, is_retired, lock_sealed, not_sealed_with, replace_sealed, replace_verifier,
-    retire_key, sealed_by, sealed_key_ids, verifiers_not_sealed_with,
+    check_sealed, count_needing_owner, is_retired, lock_sealed, not_sealed_with, replace_sealed,
+    replace_verifier, retire_key, sealed_by, sealed_key_ids, verifiers_not_sealed_with,
 };
 
 use crate::{

@@ -76,6 +76,14 @@ pub(in crate::tokens) async fn lock_sealed(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
+/// How many tokens worked once and need their owner now.
+pub(in crate::tokens) async fn count_needing_owner(tx: &mut Tx) -> Result<usize> {
+    const SQL: &str =
+        "SELECT count(*) FROM tokens WHERE state = 'needs_reauth' AND grant_sealed IS NOT NULL";
+    let (count,) = fetch_one!(tx, (i64,), SQL)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// Nothing may be sealed with this key any more.
 pub(in crate::tokens) async fn retire_key(
     tx: &mut Tx,

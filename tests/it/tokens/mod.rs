@@ -7,6 +7,7 @@ mod history;
 mod issuing;
 mod keys;
 mod kills;
+mod notices;
 mod outages;
 mod races;
 mod refreshing;
