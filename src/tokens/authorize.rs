@@ -299,7 +299,7 @@ fn hash(state: &Secret) -> String {
     text
 }
 
-fn verifier_place<'a>(name: &'a TokenName, state_hash: &'a str) -> Place<'a> {
+pub(super) fn verifier_place<'a>(name: &'a TokenName, state_hash: &'a str) -> Place<'a> {
     Place {
         table: "token_authorizations",
         tenant: &name.tenant,

@@ -41,6 +41,7 @@ pub(in crate::tokens) async fn add_consent(
         consent.expires_at,
         at,
     )?;
+    super::check_sealed(tx, &[Some(consent.verifier_sealed.as_slice())]).await?;
     match added {
         0 => Err(Error::not_found(
             "tenant",

@@ -8,9 +8,11 @@ mod history;
 mod issuing;
 mod keys;
 mod kills;
+mod notices;
 mod outages;
 mod races;
 mod refreshing;
+mod retiring;
 mod rpc;
 
 use crate::kit::{self, Database};

@@ -6,6 +6,7 @@ mod drain;
 mod figures;
 mod matrix;
 mod pages;
+mod problems;
 mod queue;
 mod roles;
 mod trace;
