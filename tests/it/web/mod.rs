@@ -4,6 +4,7 @@ mod access;
 mod drain;
 mod figures;
 mod matrix;
+mod oauth;
 mod pages;
 mod queue;
 mod roles;
