@@ -18,6 +18,7 @@ pub(super) const PLAIN: [(&str, &str); 15] = [
     ("BASIC_AUTH_USERNAME", "auth.basic_username"),
     ("BASIC_AUTH_PASSWORD", "auth.basic_password"),
     ("SYNCLINE_ADMIN_KEY", "auth.admin_key"),
+    ("SYNCLINE_API_KEY", "auth.api_key"),
     ("GOOGLE_CLIENT_ID", "google.client_id"),
     ("GOOGLE_CLIENT_SECRET", "google.client_secret"),
     ("CLOCKIFY_API_BASE", "clockify.url"),
@@ -27,8 +28,9 @@ pub(super) const PLAIN: [(&str, &str); 15] = [
 ];
 
 /// Settings whose text is never shown.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 8] = [
     "key",
+    "auth.api_key",
     "auth.admin_key",
     "auth.basic_password",
     "database.url",

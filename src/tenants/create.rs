@@ -7,7 +7,8 @@ use crate::{
     db::Scope,
     tenants::{
         State, Tenant, store,
-        tenant::{check_display_name, check_domains, gather},
+        gather,
+        tenant::{check_display_name, check_domains},
     },
 };
 use sqlx::types::Json;

@@ -3,6 +3,7 @@
 use crate::{
     api::v1::{self, tenant_service_server::TenantService},
     app::App,
+    audit,
     base::{Error, Result, name::parse_parent},
     tenants::{
         create, delete, list, update,
@@ -94,48 +95,58 @@ impl TenantService for Tenants {
 
     async fn create_api_key(
         &self,
-        _: Request<v1::CreateApiKeyRequest>,
+        request: Request<v1::CreateApiKeyRequest>,
     ) -> Answer<v1::CreateApiKeyResponse> {
-        not_built()
+        let answer = super::keys::rpc::create(&self.0, request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn list_api_keys(
         &self,
-        _: Request<v1::ListApiKeysRequest>,
+        request: Request<v1::ListApiKeysRequest>,
     ) -> Answer<v1::ListApiKeysResponse> {
-        not_built()
+        let answer = super::keys::rpc::list(&self.0, request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn rotate_api_key(
         &self,
-        _: Request<v1::RotateApiKeyRequest>,
+        request: Request<v1::RotateApiKeyRequest>,
     ) -> Answer<v1::RotateApiKeyResponse> {
-        not_built()
+        let answer = super::keys::rpc::rotate(&self.0, request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 
-    async fn revoke_api_key(&self, _: Request<v1::RevokeApiKeyRequest>) -> Answer<v1::ApiKey> {
-        not_built()
+    async fn revoke_api_key(
+        &self,
+        request: Request<v1::RevokeApiKeyRequest>,
+    ) -> Answer<v1::ApiKey> {
+        let answer = super::keys::rpc::revoke(&self.0, request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn create_access_rule(
         &self,
-        _: Request<v1::CreateAccessRuleRequest>,
+        request: Request<v1::CreateAccessRuleRequest>,
     ) -> Answer<v1::AccessRule> {
-        not_built()
+        let answer = super::rules::rpc::create(&self.0, request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn list_access_rules(
         &self,
-        _: Request<v1::ListAccessRulesRequest>,
+        request: Request<v1::ListAccessRulesRequest>,
     ) -> Answer<v1::ListAccessRulesResponse> {
-        not_built()
+        let answer = super::rules::rpc::list(&self.0, request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn delete_access_rule(
         &self,
-        _: Request<v1::DeleteAccessRuleRequest>,
+        request: Request<v1::DeleteAccessRuleRequest>,
     ) -> Answer<v1::DeleteAccessRuleResponse> {
-        not_built()
+        let answer = super::rules::rpc::delete(&self.0, request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn get_widget(&self, request: Request<v1::GetWidgetRequest>) -> Answer<v1::Widget> {
@@ -163,8 +174,9 @@ impl TenantService for Tenants {
 
     async fn list_audit_entries(
         &self,
-        _: Request<v1::ListAuditEntriesRequest>,
+        request: Request<v1::ListAuditEntriesRequest>,
     ) -> Answer<v1::ListAuditEntriesResponse> {
-        not_built()
+        let listed = audit::list(&self.0, request.into_inner()).await?;
+        Ok(Response::new(listed))
     }
 }

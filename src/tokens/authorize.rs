@@ -12,7 +12,7 @@ pub use redirect::Redirected;
 
 use crate::{
     app::App,
-    audit,
+    audit::{self, Entry},
     base::{Error, Result, Secret, TokenName, Violation, error::all_valid, reach, sha256},
     connectors::google::{OAuthError, oauth},
     db::Scope,
@@ -151,6 +151,12 @@ pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
     }
     store::drop_old_consents(&mut tx, &name.tenant, now).await?;
     store::add_consent(&mut tx, &name, &hash, &row, now).await?;
+    let entry = Entry::new(
+        Some(name.tenant.clone()),
+        "token.begin_authorization",
+        &name,
+    );
+    audit::record(&mut tx, entry, now).await?;
     tx.commit().await?;
     Ok(Authorization {
         url: consent.url.into(),
@@ -258,12 +264,6 @@ async fn store_grant(
             let _ = write!(detail, ", without {}", token.missing_scopes().join(" "));
         }
         store::add_event(&mut tx, name, EventKind::Authorized, &detail, now).await?;
-        let entry = audit::Entry::new(Some(name.tenant.clone()), "token.authorize", name);
-        let entry = match consent.begun_by.as_str() {
-            "" => entry,
-            begun_by => entry.by(begun_by),
-        };
-        audit::record(&mut tx, entry.detail(&detail), now).await?;
         tx.commit().await?;
         memory::of(app).forget(name);
         tracing::info!(token = %name, "a consent was completed");

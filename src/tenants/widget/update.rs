@@ -7,7 +7,8 @@ use crate::{
     db::Scope,
     tenants::{
         store as tenants,
-        tenant::{gather, not_found},
+        gather,
+        tenant::not_found,
         update::check_mask,
         widget::{
             Position, Widget, check_color, check_name, check_welcome, name_of, parse_name, store,
