@@ -65,7 +65,7 @@ impl Guard {
 }
 
 /// The address at the other end of the connection.
-fn address(extensions: &Extensions) -> Option<IpAddr> {
+pub fn address(extensions: &Extensions) -> Option<IpAddr> {
     let peer = extensions.get::<Peer>().map(|peer| peer.0);
     let tcp = || extensions.get::<TcpConnectInfo>()?.remote_addr();
     let http = || Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0);

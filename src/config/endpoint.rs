@@ -1,5 +1,6 @@
 //! Rules for the URLs that we call. Their text is not repeated in messages, because it may carry a password.
 
+use super::Http;
 use url::{Host, Url};
 
 /// A base URL without a slash at its end. Plain HTTP is for loopback, unless it is allowed: tokens travel in it.
@@ -39,7 +40,7 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
 }
 
 /// Where browsers come back from a consent, below the public URL.
-pub(super) const CALLBACK: &str = "/oauth2callback";
+const CALLBACK: &str = "/oauth2callback";
 
 /// What browsers reach us by; the original's variable names the page they come back to.
 pub(super) fn public_url(text: &str) -> Result<String, String> {
@@ -50,6 +51,22 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     let url = text.trim_end_matches('/');
     let url = url.strip_suffix(CALLBACK).unwrap_or(url);
     Ok(url.trim_end_matches('/').to_owned())
+}
+
+impl Http {
+    /// What browsers reach it by, without a slash at its end.
+    pub fn public_url(&self) -> String {
+        let address = || match (self.addr.ip().is_unspecified(), self.addr.port()) {
+            (true, port) => format!("http://localhost:{port}"),
+            (false, _) => format!("http://{}", self.addr),
+        };
+        self.public_url.clone().unwrap_or_else(address)
+    }
+
+    /// Where Google sends browsers after a consent that our page began.
+    pub fn redirect_uri(&self) -> String {
+        format!("{}{}", self.public_url(), CALLBACK)
+    }
 }
 
 /// Clockify's base: the original's variable ends in `/api`, ours in `/api/v1`.

@@ -10,7 +10,7 @@ use crate::{
     },
     config::{Auth, BasicAuth},
     people,
-    tenants::{attempts::Attempts, keys::Keys},
+    tenants::{self, attempts::Attempts, keys::Keys},
 };
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use futures::future::BoxFuture;

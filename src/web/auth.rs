@@ -2,14 +2,12 @@
 //! one made. What is begun belongs to the browser that began it: by a cookie, without which nobody can end it.
 
 use crate::{
-    base::{
-        Access, Caller, Error, Needs, ResourceId, Result, Role, Secret, TokenName, Who,
-        reach::Reach, sha256,
-    },
+    app::App,
+    base::{Error, Needs, ResourceId, Result, Role, Secret, TokenName, sha256},
     people,
     tokens::{self, Authorization, Begin, Complete, Redirected, Token},
     web::{
-        Site,
+        Site, origin,
         page::{self, Page},
         problem::Problem,
     },
@@ -22,7 +20,8 @@ use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
-use std::{fmt::Write as _, sync::Arc};
+use std::fmt::Write as _;
+use url::Url;
 
 /// What is connected when nothing else is named.
 pub const USUAL: &str = "tenants/default/tokens/google";
@@ -61,12 +60,15 @@ pub async fn begin(
 }
 
 async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response> {
+    if let Some(url) = other_name_of_this_machine(&site.door.app().await?, &request) {
+        return Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response());
+    }
     let (begin, reach) = match wanted.link {
         Some(link) => {
             let app = site.door.app().await?;
             let (begin, made_by) = tokens::follow_link(&app, &link.into()).await?;
             let name = TokenName::parse("link", &begin.name)?;
-            (begin, on_behalf_of(&name, &made_by))
+            (begin, tokens::on_behalf_of(&name, &made_by))
         }
         None => {
             let cookie = people::session_of(request.headers());
@@ -108,18 +110,19 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
     Ok((StatusCode::FOUND, headers).into_response())
 }
 
-/// How far a link, or a browser that comes back, reaches: into the tenant that it is for.
-fn on_behalf_of(name: &TokenName, caller: &str) -> Reach {
-    let caller = Caller {
-        name: match caller {
-            "" => "a link".to_owned(),
-            caller => caller.to_owned(),
-        },
-        who: Who::Nobody,
-        access: Access::tenant(name.tenant.clone(), Role::Admin),
-        address: None,
-    };
-    Reach::new(Arc::new(caller), Needs::Tenant(Role::Admin))
+/// The same page by the name of this machine that Google sends browsers back to, where it was asked for by another one: a
+/// browser keeps cookies by names. Only for names of this machine; before any other there may be a proxy that changes names.
+fn other_name_of_this_machine(app: &App, request: &Request) -> Option<HeaderValue> {
+    let public = app.config.http.public_url();
+    let expected = Url::parse(&public).ok()?;
+    let asked = request.headers().get(header::HOST)?.to_str().ok()?;
+    let asked = Url::parse(&format!("http://{asked}")).ok()?;
+    let is_local = |url: &Url| url.host_str().is_some_and(origin::is_this_machine);
+    if asked.host_str() == expected.host_str() || !is_local(&asked) || !is_local(&expected) {
+        return None;
+    }
+    let path = request.uri().path_and_query()?;
+    HeaderValue::from_str(&format!("{public}{path}")).ok()
 }
 
 /// `GET /oauth2callback`: the browser is back.
@@ -163,7 +166,7 @@ async fn completed(site: &Site, headers: &HeaderMap, query: &str, state: &Secret
         redirected: Redirected::Address(Secret::new(query)),
         browser: Some(kept.secret),
     };
-    let reach = on_behalf_of(&kept.name, "a browser after a consent");
+    let reach = tokens::on_behalf_of(&kept.name, "");
     reach.contain(tokens::complete(&app, complete)).await
 }
 
@@ -206,7 +209,7 @@ fn keep(name: &TokenName, begun: &Authorization, public_url: &str) -> Result<Hea
     let secret = begun.browser.as_ref();
     let secret = secret.ok_or_else(|| Error::internal("a consent for a browser has its secret"))?;
     let value = format!("{}.{}.{}", name.tenant, name.id, secret.expose());
-    let page = url::Url::parse(public_url).map_err(Error::internal)?;
+    let page = Url::parse(public_url).map_err(Error::internal)?;
     let path = format!("{}/oauth2callback", page.path().trim_end_matches('/'));
     let cookie = Cookie::build((cookie_of(&begun.state), value))
         .path(path)

@@ -14,6 +14,7 @@ mod page;
 mod problem;
 mod queues;
 mod sync;
+mod widget;
 
 use crate::{
     api::auth::Guard,
@@ -82,7 +83,12 @@ pub fn router(site: Site) -> Router {
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(site.clone(), origin::check));
+    let embedded = match site.roles.has(Role::Web) {
+        true => widget::routes(),
+        false => Router::new(),
+    };
     Router::new()
+        .merge(embedded)
         .route("/health", get(health::original))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

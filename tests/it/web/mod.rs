@@ -11,6 +11,7 @@ mod queue;
 mod roles;
 mod trace;
 mod waiting;
+mod widgets;
 
 use crate::{
     cli::LONG,
