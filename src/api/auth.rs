@@ -55,7 +55,7 @@ impl Guard {
 }
 
 /// The address at the other end of the connection, or of the trusted proxy's.
-fn address(extensions: &Extensions) -> Option<IpAddr> {
+pub fn address(extensions: &Extensions) -> Option<IpAddr> {
     extensions
         .get::<Peer>()
         .map(|peer| peer.0.ip().to_canonical())

@@ -1,5 +1,6 @@
 //! Rules for the URLs that we call. Their text is not repeated in messages, because it may carry a password.
 
+use super::Http;
 use std::net::IpAddr;
 use url::{Host, Url};
 
@@ -37,6 +38,36 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
         return Err("expected a URL without a fragment (#)".to_owned());
     }
     Ok(url)
+}
+
+/// Where browsers come back from a consent, below the public URL.
+const CALLBACK: &str = "/oauth2callback";
+
+/// What browsers reach us by; the original's variable names the page they come back to.
+pub(super) fn public_url(text: &str) -> Result<String, String> {
+    http_url(text)?;
+    if text.contains('?') {
+        return Err("expected a URL without a query".to_owned());
+    }
+    let url = text.trim_end_matches('/');
+    let url = url.strip_suffix(CALLBACK).unwrap_or(url);
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+impl Http {
+    /// What browsers reach it by, without a slash at its end.
+    pub fn public_url(&self) -> String {
+        let address = || match (self.addr.ip().is_unspecified(), self.addr.port()) {
+            (true, port) => format!("http://localhost:{port}"),
+            (false, _) => format!("http://{}", self.addr),
+        };
+        self.public_url.clone().unwrap_or_else(address)
+    }
+
+    /// Where Google sends browsers after a consent that our page began.
+    pub fn redirect_uri(&self) -> String {
+        format!("{}{}", self.public_url(), CALLBACK)
+    }
 }
 
 /// Clockify's base: the original's variable ends in `/api`, ours in `/api/v1`.
@@ -129,6 +160,23 @@ mod tests {
             base_url("https://example.org/api//", false).as_deref(),
             Ok("https://example.org/api")
         );
+    }
+
+    #[test]
+    fn the_original_page_of_the_consent_is_below_the_public_url() {
+        for text in [
+            "https://sync.example.org/oauth2callback",
+            "https://sync.example.org/oauth2callback/",
+            "https://sync.example.org/",
+            "https://sync.example.org",
+        ] {
+            assert_eq!(public_url(text).as_deref(), Ok("https://sync.example.org"));
+        }
+        assert_eq!(
+            public_url("https://example.org/sync/oauth2callback").as_deref(),
+            Ok("https://example.org/sync")
+        );
+        assert!(public_url("sync.example.org").is_err());
     }
 
     #[test]

@@ -127,6 +127,8 @@ pub struct Serve {
 pub struct Http {
     /// Where it listens: loopback, unless callers must show who they are.
     pub addr: SocketAddr,
+    /// What browsers reach it by, without a slash at its end. `None`: the address.
+    pub public_url: Option<String>,
 }
 
 /// Who may call.

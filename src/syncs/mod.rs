@@ -23,6 +23,7 @@ pub mod rpc;
 pub mod rules;
 pub mod schedule;
 pub mod source;
+pub mod standing;
 pub mod start;
 pub mod store;
 pub mod summary;
