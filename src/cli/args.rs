@@ -1,6 +1,6 @@
 //! What can be typed: the global arguments and the list of commands. Each command's own arguments stand in its file.
 
-use super::{Usage, db, demo, queue, serve, settings, simulate, sync, token};
+use super::{Usage, db, demo, queue, serve, settings, simulate, sync, token, user};
 use crate::{
     base::ResourceId,
     config::{Config, Levels},
@@ -74,6 +74,12 @@ pub enum Command {
         #[command(subcommand)]
         command: queue::Command,
     },
+    /// Look after the people who log in
+    User {
+        /// Which of them.
+        #[command(subcommand)]
+        command: user::Command,
+    },
     /// Look after the database
     Db {
         /// Which of them.
@@ -109,7 +115,7 @@ impl Command {
             Self::Sync {
                 command: sync::Command::Once(_),
             } => Some("sync once"),
-            Self::Sync { .. } | Self::Token { .. } | Self::Queue { .. } => None,
+            Self::Sync { .. } | Self::Token { .. } | Self::Queue { .. } | Self::User { .. } => None,
         }
     }
 

@@ -17,6 +17,7 @@ mod sync;
 mod time;
 mod token;
 mod token_file;
+mod user;
 
 use self::{
     args::{Cli, Command},
@@ -152,6 +153,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Sync { command } => sync::run(command, context).await,
         Command::Token { command } => token::run(command, context).await,
         Command::Queue { command } => queue::run(command, context).await,
+        Command::User { command } => user::run(command, context).await,
         Command::Db { command } => db::run(command, context).await,
         Command::Settings(_) => unreachable!("done before"),
         Command::Doctor => doctor::run(context).await,

@@ -13,6 +13,7 @@ mod layering;
 mod newcomer;
 mod originals;
 mod outbound;
+mod people;
 mod queue;
 mod readme;
 mod runs;
