@@ -2,9 +2,10 @@
 //! services. What it asks is an [`Authenticate`].
 
 use crate::{
-    api::needs,
+    api::{needs, status},
     base::{Authenticate, Caller, Credential, Error, Needs, Result, Secret, reach::Reach},
 };
+use axum::extract::ConnectInfo;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures::future::BoxFuture;
 use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
@@ -43,15 +44,23 @@ impl Guard {
         extensions: &Extensions,
         needs: Needs,
     ) -> Result<(Arc<Caller>, Reach)> {
-        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
-        let address = address(extensions);
-        let caller = self
-            .0
-            .authenticate(credential.as_ref(), address, needs)
-            .await?;
+        let caller = self.caller(headers, cookie, extensions, needs).await?;
         needs.check(&caller)?;
-        let caller = Arc::new(caller);
         Ok((Arc::clone(&caller), Reach::new(caller, needs)))
+    }
+
+    async fn caller(
+        &self,
+        headers: &HeaderMap,
+        cookie: Option<Secret>,
+        extensions: &Extensions,
+        needs: Needs,
+    ) -> Result<Arc<Caller>> {
+        let address = address(extensions);
+        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
+        self.0
+            .authenticate(credential.as_ref(), address, needs)
+            .await
     }
 }
 
@@ -59,7 +68,10 @@ impl Guard {
 fn address(extensions: &Extensions) -> Option<IpAddr> {
     let peer = extensions.get::<Peer>().map(|peer| peer.0);
     let tcp = || extensions.get::<TcpConnectInfo>()?.remote_addr();
-    peer.or_else(tcp).map(|address| address.ip().to_canonical())
+    let http = || Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0);
+    peer.or_else(tcp)
+        .or_else(http)
+        .map(|address| address.ip().to_canonical())
 }
 
 impl fmt::Debug for Guard {
@@ -110,20 +122,36 @@ where
         let guard = self.guard.clone();
         Box::pin(async move {
             let needs = needs::of(request.uri().path());
-            let admitted = guard
-                .admit(request.headers(), None, request.extensions(), needs)
-                .await;
-            match admitted {
-                Ok((caller, reach)) => {
-                    request.extensions_mut().insert(caller);
-                    let answer = reach.clone().contain(inner.call(request)).await;
-                    answer.map(|answer| answer.map(|body| Body::new(Within { body, reach })))
-                }
-                Err(error) => {
-                    let status: Status = error.into();
-                    Ok(status.into_http())
-                }
+            if needs == Needs::Open {
+                return inner.call(request).await;
             }
+            let call = needs::named(request.uri().path());
+            let note = |caller: Option<&Caller>, headers: &HeaderMap| {
+                if let Some(reason) = status::refused(headers) {
+                    guard.0.refused(caller, call, &reason);
+                }
+            };
+            let refuse = |caller: Option<&Caller>, error: Error| {
+                let status: Status = error.into();
+                let answer = status.into_http();
+                note(caller, answer.headers());
+                Ok(answer)
+            };
+            let known = guard.caller(request.headers(), None, request.extensions(), needs);
+            let caller = match known.await {
+                Ok(caller) => caller,
+                Err(error) => return refuse(None, error),
+            };
+            if let Err(error) = needs.check(&caller) {
+                return refuse(Some(&caller), error);
+            }
+            let reach = Reach::new(Arc::clone(&caller), needs);
+            request.extensions_mut().insert(Arc::clone(&caller));
+            let answer = reach.clone().contain(inner.call(request)).await;
+            answer.map(|answer| {
+                note(Some(&caller), answer.headers());
+                answer.map(|body| Body::new(Within { body, reach }))
+            })
         })
     }
 }

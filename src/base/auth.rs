@@ -3,7 +3,7 @@
 
 use crate::base::{Error, Result, Secret, TenantId, name::shown};
 use futures::future::BoxFuture;
-use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr, sync::Arc};
 use uuid::Uuid;
 
 /// What a caller shows: in HTTP's `authorization` header, gRPC's metadata of that name, or a cookie.
@@ -178,6 +178,8 @@ impl Caller {
 /// What a call asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
+    /// Nothing, and nobody looks at what is shown: load balancers have no key, and health must be told without a database.
+    Open,
     /// Nothing, as to log in. Who shows something good is known anyway.
     Nothing,
     /// To be known.
@@ -193,7 +195,7 @@ impl Needs {
     /// message, and [`crate::base::reach`] asks again when that is known.
     pub fn check(self, caller: &Caller) -> Result<()> {
         let (held, needed, whose) = match self {
-            Self::Nothing | Self::Caller => return Ok(()),
+            Self::Open | Self::Nothing | Self::Caller => return Ok(()),
             Self::Tenant(needed) => (caller.access.highest(), needed, ""),
             Self::Instance(needed) => (
                 caller.access.instance_role(),
@@ -218,13 +220,19 @@ pub(super) fn role_too_low(needed: Role, whose: &str) -> Error {
 /// Decides who a caller is.
 pub trait Authenticate: Send + Sync {
     /// The caller who shows this; `None` shows nothing. [`Error::Unauthenticated`] where that is not enough for `needs`,
-    /// [`Error::Exhausted`] for who asks too often.
+    /// [`Error::Limited`] for who asks too often.
     fn authenticate<'a>(
         &'a self,
         credential: Option<&'a Credential>,
         address: Option<IpAddr>,
         needs: Needs,
-    ) -> BoxFuture<'a, Result<Caller>>;
+    ) -> BoxFuture<'a, Result<Arc<Caller>>>;
+
+    /// Hears that `call` (as in `syncline.v1.TokenService/GetToken`) was refused to this caller, or to
+    /// somebody who is not known, and the reason. Must not wait.
+    fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {
+        let _ = (caller, call, reason);
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What can be typed: the global arguments and the list of commands. Each command's own arguments stand in its file.
 
-use super::{Usage, db, demo, queue, serve, settings, simulate, sync, token, user};
+use super::{Usage, audit, db, demo, queue, serve, settings, simulate, sync, tenant, token, user};
 use crate::{
     base::ResourceId,
     config::{Config, Levels},
@@ -80,6 +80,14 @@ pub enum Command {
         #[command(subcommand)]
         command: user::Command,
     },
+    /// Keep tenants: who owns data
+    Tenant {
+        /// Which of them.
+        #[command(subcommand)]
+        command: tenant::Command,
+    },
+    /// List who did what, the newest first
+    Audit(audit::Args),
     /// Look after the database
     Db {
         /// Which of them.
@@ -115,7 +123,12 @@ impl Command {
             Self::Sync {
                 command: sync::Command::Once(_),
             } => Some("sync once"),
-            Self::Sync { .. } | Self::Token { .. } | Self::Queue { .. } | Self::User { .. } => None,
+            Self::Sync { .. }
+            | Self::Token { .. }
+            | Self::Queue { .. }
+            | Self::Tenant { .. }
+            | Self::User { .. }
+            | Self::Audit(_) => None,
         }
     }
 

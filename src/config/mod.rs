@@ -76,6 +76,8 @@ pub struct Config {
     pub runs: Runs,
     /// Credentials.
     pub tokens: Tokens,
+    /// Who did what.
+    pub audit: Audit,
     /// What syncs do when they do not say otherwise.
     pub syncs: Syncs,
     /// What is logged.
@@ -124,6 +126,12 @@ pub struct Auth {
     pub is_required: bool,
     /// A name and a password that allow everything.
     pub basic: Option<BasicAuth>,
+    /// The key that the command line shows to a server.
+    pub api_key: Option<Secret>,
+    /// Calls in a minute with one key that says nothing else; 0 is no limit.
+    pub key_rate_limit: u32,
+    /// Wrong credentials from one address; `None` is no limit.
+    pub attempts: Option<Budget>,
     /// A key that allows everything. `None`, and no password: one is made at the first start that needs it.
     pub admin_key: Option<Secret>,
 }
@@ -168,6 +176,8 @@ pub struct Database {
     pub schema: String,
     /// What stands between us and PostgreSQL.
     pub pooler: Pooler,
+    /// Whether the user may be one whom row-level security does not bind.
+    pub allow_superuser: bool,
     /// Largest number of connections of this process.
     pub max_connections: u32,
     /// When an unused connection is closed.
@@ -296,8 +306,15 @@ pub struct Runs {
 /// Credentials.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// How long events and counts of reads are kept.
+    /// How long events are kept.
     pub history_retention: Duration,
+}
+
+/// Who did what.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// How long entries are kept.
+    pub retention: Duration,
 }
 
 /// What syncs do when they do not say otherwise.

@@ -3,7 +3,8 @@
 
 use crate::{
     app::App,
-    base::{Clock, Error, Result},
+    audit,
+    base::{Clock, Error, Result, Secret},
     config::{Config, Role},
     db::Target,
     people,
@@ -20,9 +21,12 @@ use crate::{
         self, Migrate,
         original::{self, Wanted},
     },
-    telemetry, tokens,
+    telemetry, tenants, tokens,
 };
-use std::time::Duration;
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The wait between two attempts to reach the database, and the longest.
@@ -123,9 +127,14 @@ impl Crew {
                 app
             }
         };
+        let roles = &app.config.serve.roles;
+        if (roles.has(Role::Rpc) || roles.has(Role::Web))
+            && let Some(key) = tenants::keys::bootstrap(&app).await?
+        {
+            first_key(&key);
+        }
         // Before anything fires, whoever of the replicas fires it.
         identity::check(&app).await?;
-        let roles = &app.config.serve.roles;
         let ticking = CancellationToken::new();
         let ticker = match roles.has(Role::Scheduler) {
             true => Some(Ticker::start(app.clone(), &chores(), ticking.clone()).await?),
@@ -165,6 +174,12 @@ impl Crew {
         crew.others.spawn(watcher.keep_looking(crew.end.clone()));
         crew.others
             .spawn(tokens::keep_books(crew.app.clone(), crew.end.clone()));
+        crew.others.spawn(tenants::keys::keep_books(
+            crew.app.clone(),
+            crew.end.clone(),
+        ));
+        crew.others
+            .spawn(audit::keep_books(crew.app.clone(), crew.end.clone()));
         crew.others
             .spawn(telemetry::metrics::keep_small(crew.end.clone()));
         Ok(crew)
@@ -202,6 +217,16 @@ fn chores() -> Vec<Chore> {
         work: |app| Box::pin(async move { people::sweep(&app).await }),
     });
     chores
+}
+
+/// Shows the first key to the person who starts the installation, this once: beside the log, which others keep and read.
+fn first_key(key: &Secret) {
+    let text = format!(
+        "\nThe first key of this installation. It allows everything, and is shown only now:\n\n    {}\n\n",
+        key.expose()
+    );
+    // Nobody listens: another key is made on this machine, as the documentation says.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -7,7 +7,7 @@ use crate::{
     web::{self, Site},
 };
 use axum::serve::ListenerExt as _;
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -57,8 +57,11 @@ impl Face {
                 tracing::debug!(%error, "TCP_NODELAY cannot be set");
             }
         });
-        let server = axum::serve(listener, web::router(site))
-            .with_graceful_shutdown(closing.clone().cancelled_owned());
+        let server = axum::serve(
+            listener,
+            web::router(site).into_make_service_with_connect_info::<SocketAddr>(),
+        )
+        .with_graceful_shutdown(closing.clone().cancelled_owned());
         let task = tokio::spawn(async {
             let failed = |error| Error::internal(format!("the HTTP server failed: {error}"));
             server.await.map_err(failed)

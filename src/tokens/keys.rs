@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{Error, Result, TokenName},
     config::Config,
     db::{Db, Scope},
@@ -44,6 +45,11 @@ pub async fn rotate(app: &App) -> Result<KeyId> {
     let keys = app.keys.clone();
     let rotated = tokio::task::spawn_blocking(move || keys.rotate()).await;
     let id = rotated.map_err(Error::internal)??;
+    let scope = Scope::System("the key belongs to the installation");
+    let mut tx = app.db.write(scope).await?;
+    let entry = Entry::new(None, "key.rotate", format!("key {id}"));
+    audit::record(&mut tx, entry, app.db.now()).await?;
+    tx.commit().await?;
     tracing::info!(key.id = %id, "secrets are sealed with a new key");
     Ok(id)
 }
