@@ -122,7 +122,7 @@ macro_rules! owned {
 }
 
 owned! {
-    "token_links" "token_authorizations" "token_events" "token_reads" "provider_facts"
+    "memberships" "token_links" "token_authorizations" "token_events" "token_reads" "provider_facts"
     "occurrences" "schedule_specs" "schedules" "effects" "records" "syncs"
     "adoptions" "run_logs" "request_ids" "runs" "tokens" "widgets"
 }
