@@ -208,6 +208,16 @@ impl Crew {
     }
 }
 
+/// Shows the first key to the person who starts the installation, this once: beside the log, which others keep and read.
+fn first_key(key: &Secret) {
+    let text = format!(
+        "\nThe first key of this installation. It allows everything, and is shown only now:\n\n    {}\n\n",
+        key.expose()
+    );
+    // Nobody listens: another key is made on this machine, as the documentation says.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
 /// What comes at fixed hours: the chores of this floor's rooms, each on every replica.
 fn chores() -> Vec<Chore> {
     let mut chores = ticker::CHORES.to_vec();
@@ -217,16 +227,6 @@ fn chores() -> Vec<Chore> {
         work: |app| Box::pin(async move { people::sweep(&app).await }),
     });
     chores
-}
-
-/// Shows the first key to the person who starts the installation, this once: beside the log, which others keep and read.
-fn first_key(key: &Secret) {
-    let text = format!(
-        "\nThe first key of this installation. It allows everything, and is shown only now:\n\n    {}\n\n",
-        key.expose()
-    );
-    // Nobody listens: another key is made on this machine, as the documentation says.
-    let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
 fn millis(duration: Duration) -> u64 {
