@@ -1,6 +1,6 @@
 //! What can be typed: the global arguments and the list of commands. Each command's own arguments stand in its file.
 
-use super::{Usage, audit, db, demo, queue, serve, settings, simulate, sync, tenant, token};
+use super::{Usage, audit, db, demo, queue, serve, settings, simulate, sync, tenant, token, user};
 use crate::{
     base::ResourceId,
     config::{Config, Levels},
@@ -74,6 +74,12 @@ pub enum Command {
         #[command(subcommand)]
         command: queue::Command,
     },
+    /// Look after the people who log in
+    User {
+        /// Which of them.
+        #[command(subcommand)]
+        command: user::Command,
+    },
     /// Keep tenants: who owns data
     Tenant {
         /// Which of them.
@@ -121,6 +127,7 @@ impl Command {
             | Self::Token { .. }
             | Self::Queue { .. }
             | Self::Tenant { .. }
+            | Self::User { .. }
             | Self::Audit(_) => None,
         }
     }

@@ -19,6 +19,7 @@ mod tenant;
 mod time;
 mod token;
 mod token_file;
+mod user;
 
 use self::{
     args::{Cli, Command},
@@ -154,6 +155,7 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Sync { command } => sync::run(command, context).await,
         Command::Token { command } => token::run(command, context).await,
         Command::Queue { command } => queue::run(command, context).await,
+        Command::User { command } => user::run(command, context).await,
         Command::Tenant { command } => tenant::run(command, context).await,
         Command::Audit(args) => audit::run(args, context).await,
         Command::Db { command } => db::run(command, context).await,

@@ -14,6 +14,7 @@ mod limits;
 mod newcomer;
 mod originals;
 mod outbound;
+mod people;
 mod queue;
 mod readme;
 mod runs;
