@@ -9,6 +9,7 @@ mod connectors;
 mod deployment;
 mod errors_page;
 mod faults;
+mod keys;
 mod layering;
 mod limits;
 mod newcomer;

@@ -30,8 +30,8 @@ const PASSWORD: &str = "composed:canary";
 /// A server that listens.
 pub struct Server {
     pub process: Process,
-    http: String,
-    grpc: Option<String>,
+    pub http: String,
+    pub grpc: Option<String>,
     client: Client,
 }
 
