@@ -9,6 +9,7 @@ mod connectors;
 mod deployment;
 mod errors_page;
 mod faults;
+mod isolation;
 mod layering;
 mod newcomer;
 mod originals;
