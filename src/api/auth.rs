@@ -21,9 +21,6 @@ use std::{
 use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
 use tower::Service;
 
-/// What is answered to everybody.
-const HEALTH: &str = "/grpc.health.v1.Health/";
-
 /// Where a request comes from, in its extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
@@ -59,8 +56,8 @@ impl Guard {
         extensions: &Extensions,
         needs: Needs,
     ) -> Result<Arc<Caller>> {
-        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
         let address = address(extensions);
+        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
         self.0
             .authenticate(credential.as_ref(), address, needs)
             .await
@@ -124,12 +121,11 @@ where
         let mut inner = mem::replace(&mut self.inner, clone);
         let guard = self.guard.clone();
         Box::pin(async move {
-            // Load balancers ask from anywhere, and have nothing to show.
-            if request.uri().path().starts_with(HEALTH) {
+            let needs = needs::of(request.uri().path());
+            if needs == Needs::Open {
                 return inner.call(request).await;
             }
             let call = needs::named(request.uri().path());
-            let needs = needs::of(request.uri().path());
             let note = |caller: Option<&Caller>, headers: &HeaderMap| {
                 if let Some(reason) = status::refused(headers) {
                     guard.0.refused(caller, call, &reason);

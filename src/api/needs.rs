@@ -109,13 +109,12 @@ const SERVICES: &[(&str, &[(&str, Needs)])] = &[
             ("RevokeSession", Needs::Caller),
         ],
     ),
-    // Load balancers have no key.
     (
         "grpc.health.v1.Health",
         &[
-            ("Check", Needs::Nothing),
-            ("List", Needs::Nothing),
-            ("Watch", Needs::Nothing),
+            ("Check", Needs::Open),
+            ("List", Needs::Open),
+            ("Watch", Needs::Open),
         ],
     ),
 ];
@@ -182,7 +181,7 @@ mod tests {
             of("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
             Needs::Caller
         );
-        assert_eq!(of("/grpc.health.v1.Health/Check"), Needs::Nothing);
+        assert_eq!(of("/grpc.health.v1.Health/Check"), Needs::Open);
         assert_eq!(
             of("/syncline.v1.TokenService/CreateToken"),
             Needs::Tenant(Role::Admin)

@@ -155,6 +155,8 @@ impl Caller {
 /// What a call asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
+    /// Nothing, and nobody looks at what is shown: load balancers have no key, and health must be told without a database.
+    Open,
     /// Nothing, as to log in. Who shows something good is known anyway.
     Nothing,
     /// To be known.
@@ -170,7 +172,7 @@ impl Needs {
     /// message, and [`crate::base::reach`] asks again when that is known.
     pub fn check(self, caller: &Caller) -> Result<()> {
         let (held, needed, whose) = match self {
-            Self::Nothing | Self::Caller => return Ok(()),
+            Self::Open | Self::Nothing | Self::Caller => return Ok(()),
             Self::Tenant(needed) => (caller.access.highest(), needed, ""),
             Self::Instance(needed) => (
                 caller.access.instance_role(),

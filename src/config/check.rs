@@ -25,6 +25,7 @@ pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
     let grpc = grpc(read);
     let http = Http {
         addr: listen::address(read, "http.addr"),
+        public_url: read.optional("http.public_url", endpoint::public_url),
     };
     let auth = listen::auth(read, &[("grpc.addr", grpc.addr), ("http.addr", http.addr)]);
     Config {

@@ -38,6 +38,20 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Where browsers come back from a consent, below the public URL.
+pub(super) const CALLBACK: &str = "/oauth2callback";
+
+/// What browsers reach us by; the original's variable names the page they come back to.
+pub(super) fn public_url(text: &str) -> Result<String, String> {
+    http_url(text)?;
+    if text.contains('?') {
+        return Err("expected a URL without a query".to_owned());
+    }
+    let url = text.trim_end_matches('/');
+    let url = url.strip_suffix(CALLBACK).unwrap_or(url);
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
 /// Clockify's base: the original's variable ends in `/api`, ours in `/api/v1`.
 pub(super) fn clockify_url(text: &str, allow_plain_http: bool) -> Result<String, String> {
     let url = base_url(text, allow_plain_http)?;
@@ -88,6 +102,23 @@ mod tests {
             base_url("https://example.org/api//", false).as_deref(),
             Ok("https://example.org/api")
         );
+    }
+
+    #[test]
+    fn the_original_page_of_the_consent_is_below_the_public_url() {
+        for text in [
+            "https://sync.example.org/oauth2callback",
+            "https://sync.example.org/oauth2callback/",
+            "https://sync.example.org/",
+            "https://sync.example.org",
+        ] {
+            assert_eq!(public_url(text).as_deref(), Ok("https://sync.example.org"));
+        }
+        assert_eq!(
+            public_url("https://example.org/sync/oauth2callback").as_deref(),
+            Ok("https://example.org/sync")
+        );
+        assert!(public_url("sync.example.org").is_err());
     }
 
     #[test]

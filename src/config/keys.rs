@@ -14,6 +14,7 @@ pub(super) const PLAIN: [(&str, &str); 15] = [
     ("DATABASE_URL_DIRECT", "database.migrate_url"),
     ("REDIS_URL", "redis.url"),
     ("SERVER_PORT", "http.addr"),
+    ("GOOGLE_REDIRECT_URI", "http.public_url"),
     ("BASIC_AUTH_USERNAME", "auth.basic_username"),
     ("BASIC_AUTH_PASSWORD", "auth.basic_password"),
     ("SYNCLINE_ADMIN_KEY", "auth.admin_key"),

@@ -113,6 +113,24 @@ pub struct Serve {
 pub struct Http {
     /// Where it listens: loopback, unless callers must show who they are.
     pub addr: SocketAddr,
+    /// What browsers reach it by, without a slash at its end. `None`: the address.
+    pub public_url: Option<String>,
+}
+
+impl Http {
+    /// What browsers reach it by, without a slash at its end.
+    pub fn public_url(&self) -> String {
+        let address = || match (self.addr.ip().is_unspecified(), self.addr.port()) {
+            (true, port) => format!("http://localhost:{port}"),
+            (false, _) => format!("http://{}", self.addr),
+        };
+        self.public_url.clone().unwrap_or_else(address)
+    }
+
+    /// Where Google sends browsers after a consent that our page began.
+    pub fn redirect_uri(&self) -> String {
+        format!("{}{}", self.public_url(), endpoint::CALLBACK)
+    }
 }
 
 /// Who may call.

@@ -75,7 +75,10 @@ impl Access {
             Some(Credential::Basic { username, password }) => {
                 self.password(username, password, address).map(Arc::new)
             }
-            Some(Credential::Bearer(text)) => self.key_or_session(text, address).await,
+            Some(Credential::Bearer(text)) => match self.key_or_session(text, address).await {
+                Ok(caller) => self.without_disabled(caller).await,
+                refused => refused,
+            },
         };
         match decided {
             // Who has a session that ended must be able to log in again.
@@ -98,7 +101,7 @@ impl Access {
             false => Ok(Caller::nobody(Allowed::Instance(Role::Admin), address)),
             true => Err(refused(
                 "CREDENTIALS_MISSING",
-                "show a key (authorization: Bearer sl_live_…), a session, or a name and a password by HTTP Basic authentication",
+                "show a key (authorization: Bearer sl_live_…), a session, or name and password by HTTP Basic authentication; the command line takes them from SYNCLINE_API_KEY or BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD",
             )),
         }
     }
@@ -147,6 +150,30 @@ impl Access {
                 Ok(Arc::new(caller))
             }
             false => keys.authenticate(text, &digest, address).await,
+        }
+    }
+
+    /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
+    /// still look after their own account.
+    async fn without_disabled(&self, caller: Arc<Caller>) -> Result<Arc<Caller>> {
+        let Allowed::Tenants(roles) = &caller.access else {
+            return Ok(caller);
+        };
+        let disabled = tenants::disabled(self.keys().await?.app()).await?;
+        if !roles.keys().any(|tenant| disabled.contains(tenant)) {
+            return Ok(caller);
+        }
+        let mut roles = roles.clone();
+        roles.retain(|tenant, _| !disabled.contains(tenant));
+        match (&caller.who, roles.is_empty()) {
+            (Who::Key(_), true) => Err(Error::Denied {
+                reason: "TENANT_DISABLED",
+                message: format!("{} belongs to a tenant that is disabled", caller.name),
+            }),
+            _ => Ok(Arc::new(Caller {
+                access: Allowed::Tenants(roles),
+                ..Caller::clone(&caller)
+            })),
         }
     }
 

@@ -27,7 +27,9 @@ mod update;
 mod view;
 
 pub use account::{Account, Opened, account, open};
-pub use authorize::{Authorization, Begin, Complete, Redirected, begin, complete};
+pub use authorize::{
+    Authorization, Begin, Complete, Link, Redirected, begin, complete, follow_link, link,
+};
 pub use check::{Health, check};
 pub use create::{Create, create};
 pub use delete::delete;

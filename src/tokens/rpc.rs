@@ -125,16 +125,23 @@ impl TokenService for Service {
         request: Request<v1::BeginAuthorizationRequest>,
     ) -> Answer<v1::BeginAuthorizationResponse> {
         let request = request.into_inner();
-        let begun = authorize::begin(
-            &self.0,
-            Begin {
-                name: request.name,
-                redirect_uri: request.redirect_uri,
-                extra_scopes: request.extra_scopes,
-                login_hint: request.login_hint,
-            },
-        )
-        .await?;
+        let begin = Begin {
+            name: request.name,
+            redirect_uri: request.redirect_uri,
+            extra_scopes: request.extra_scopes,
+            login_hint: request.login_hint,
+            ask_again: request.ask_again,
+            for_browser: false,
+        };
+        if request.link {
+            let link = authorize::link(&self.0, begin).await?;
+            return Ok(Response::new(v1::BeginAuthorizationResponse {
+                authorization_url: link.url.expose().to_owned(),
+                state: String::new(),
+                expire_time: Some(link.expires_at.into()),
+            }));
+        }
+        let begun = authorize::begin(&self.0, begin).await?;
         Ok(Response::new(v1::BeginAuthorizationResponse {
             authorization_url: begun.url,
             state: begun.state.expose().to_owned(),
@@ -157,6 +164,7 @@ impl TokenService for Service {
         let complete = Complete {
             name: request.name,
             redirected,
+            browser: None,
         };
         Ok(self.shown(authorize::complete(&self.0, complete).await?))
     }

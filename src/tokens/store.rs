@@ -6,11 +6,13 @@
 
 mod consents;
 mod events;
+mod links;
 mod sealed;
 
 pub(super) use consents::{Consent, add_consent, drop_old_consents, take_consent};
 pub use events::Event;
 pub(super) use events::{add_event, events, forget_events};
+pub(super) use links::{Link, add_link, drop_old_links, take_link};
 pub(super) use sealed::{not_sealed_with, replace_sealed, sealed_key_ids};
 
 use crate::{

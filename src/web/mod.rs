@@ -5,10 +5,12 @@
 
 mod access;
 mod around;
+mod auth;
 pub mod health;
 mod index;
 mod metrics;
 mod origin;
+mod page;
 mod problem;
 mod queues;
 mod sync;
@@ -61,7 +63,12 @@ pub fn router(site: Site) -> Router {
         let known = Router::new().route("/", get(index::show));
         let operators = Router::new().route("/sync", post(sync::run));
         let queues = Router::new().route("/admin/queues", get(queues::show));
+        // These ask by themselves: a link, or a cookie of theirs, is enough.
+        let consents = Router::new()
+            .route("/auth", get(auth::begin))
+            .route("/oauth2callback", get(auth::complete));
         closed = closed
+            .merge(consents)
             .merge(behind(&site, Needs::Caller, known))
             .merge(behind(&site, Needs::Tenant(Least::Operator), operators))
             .merge(behind(&site, Needs::Instance(Least::Viewer), queues));

@@ -1,6 +1,7 @@
 //! Tokens: kept, refreshed once, never lost, never shown.
 
 mod audit;
+mod browsers;
 mod canaries;
 mod consent;
 mod credentials;

@@ -5,6 +5,7 @@ mod audit;
 mod drain;
 mod figures;
 mod matrix;
+mod oauth;
 mod pages;
 mod queue;
 mod roles;
