@@ -17,8 +17,8 @@ use load::{Load, Measured};
 use serde_json::Value;
 use std::path::Path;
 use syncline::api::v1::{
-    ApiKey, CreateApiKeyRequest, CreateTokenRequest, IssueAccessTokenRequest, Provider, Role, Token,
-    create_token_request::Credential, tenant_service_client::TenantServiceClient,
+    ApiKey, CreateApiKeyRequest, CreateTokenRequest, IssueAccessTokenRequest, Provider, Role,
+    Token, create_token_request::Credential, tenant_service_client::TenantServiceClient,
     token_service_client::TokenServiceClient,
 };
 use tonic::{Request, metadata::MetadataValue, transport::Channel};
@@ -45,12 +45,20 @@ pub fn bench() -> anyhow::Result<()> {
         ..IssueAccessTokenRequest::default()
     };
     let issue = |server: &Server, key| {
-        Load::new(&server.address, "syncline.v1.TokenService/IssueAccessToken", &asked, key)
+        Load::new(
+            &server.address,
+            "syncline.v1.TokenService/IssueAccessToken",
+            &asked,
+            key,
+        )
     };
     let sides = [
         ("ours", issue(&guarded, Some(key.as_str()))?),
         ("ours, nobody is asked", issue(&open, None)?),
-        ("echo", Load::new(&echo_address, echo::PATH, &asked, Some(&key))?),
+        (
+            "echo",
+            Load::new(&echo_address, echo::PATH, &asked, Some(&key))?,
+        ),
     ];
     let mut measured: [Vec<Measured>; 3] = Default::default();
     for round in 0..ROUNDS {
@@ -63,10 +71,20 @@ pub fn bench() -> anyhow::Result<()> {
     drop(echo);
     let of = |side: usize, what: fn(&Measured) -> f64| median(measured[side].iter().map(what));
     for ((side, _), all) in sides.iter().zip(&measured) {
-        eprintln!("{side}: {} calls a second", spread(all.iter().map(|one| one.rate)));
+        eprintln!(
+            "{side}: {} calls a second",
+            spread(all.iter().map(|one| one.rate))
+        );
     }
     let live = Source::Live;
-    Figure::more("token.issue", of(0, |one| one.rate), of(2, |one| one.rate), "calls/s", live).print()?;
+    Figure::more(
+        "token.issue",
+        of(0, |one| one.rate),
+        of(2, |one| one.rate),
+        "calls/s",
+        live,
+    )
+    .print()?;
     for (name, what) in [
         ("token.issue.p50", (|one| one.p50) as fn(&Measured) -> f64),
         ("token.issue.p99", |one| one.p99),
@@ -78,7 +96,10 @@ pub fn bench() -> anyhow::Result<()> {
     Figure::more("token.issue.auth", with, without, "calls/s", live).print()?;
 
     let (with, without) = rows::measure()?;
-    eprintln!("row-level security costs a read of the row {:.1} %", cost(with, without));
+    eprintln!(
+        "row-level security costs a read of the row {:.1} %",
+        cost(with, without)
+    );
     Figure::more("token.read.rls", with, without, "reads/s", live).print()
 }
 

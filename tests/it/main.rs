@@ -9,6 +9,7 @@ mod connectors;
 mod deployment;
 mod errors_page;
 mod faults;
+mod fuzz;
 mod isolation;
 mod layering;
 mod newcomer;

@@ -31,7 +31,10 @@ pub struct Measured {
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rate, p50, p99 } = self;
-        write!(f, "{rate:.0} calls a second, half within {p50:.2} ms, 99 of 100 within {p99:.2} ms")
+        write!(
+            f,
+            "{rate:.0} calls a second, half within {p50:.2} ms, 99 of 100 within {p99:.2} ms"
+        )
     }
 }
 
@@ -62,7 +65,12 @@ impl Load {
         let said = self.run(CALLS)?;
         let rate = said
             .lines()
-            .find_map(|line| line.strip_prefix("finished in")?.split(", ").nth(1)?.strip_suffix(" req/s"))
+            .find_map(|line| {
+                line.strip_prefix("finished in")?
+                    .split(", ")
+                    .nth(1)?
+                    .strip_suffix(" req/s")
+            })
             .with_context(|| format!("h2load says how many:\n{said}"))?;
         let mut times = Vec::new();
         for line in fs::read_to_string(self.log())?.lines() {

@@ -10,6 +10,7 @@ mod issuing;
 mod keys;
 mod kills;
 mod outages;
+mod processes;
 mod races;
 mod refreshing;
 mod rpc;
