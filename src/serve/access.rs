@@ -10,7 +10,7 @@ use crate::{
     },
     config::{Auth, BasicAuth},
     people,
-    tenants::{attempts::Attempts, keys::Keys},
+    tenants::{self, attempts::Attempts, keys::Keys},
 };
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use futures::future::BoxFuture;
@@ -153,30 +153,6 @@ impl Access {
         }
     }
 
-    /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
-    /// still look after their own account.
-    async fn without_disabled(&self, caller: Arc<Caller>) -> Result<Arc<Caller>> {
-        let Allowed::Tenants(roles) = &caller.access else {
-            return Ok(caller);
-        };
-        let disabled = tenants::disabled(self.keys().await?.app()).await?;
-        if !roles.keys().any(|tenant| disabled.contains(tenant)) {
-            return Ok(caller);
-        }
-        let mut roles = roles.clone();
-        roles.retain(|tenant, _| !disabled.contains(tenant));
-        match (&caller.who, roles.is_empty()) {
-            (Who::Key(_), true) => Err(Error::Denied {
-                reason: "TENANT_DISABLED",
-                message: format!("{} belongs to a tenant that is disabled", caller.name),
-            }),
-            _ => Ok(Arc::new(Caller {
-                access: Allowed::Tenants(roles),
-                ..Caller::clone(&caller)
-            })),
-        }
-    }
-
     /// What the database knows; an error while it has not answered yet.
     async fn keys(&self) -> Result<&Keys> {
         if self.keys.get().is_none() {
@@ -197,6 +173,32 @@ impl Access {
 
     fn attempts(&self) -> &Attempts {
         self.keys.get().map_or(&self.attempts, Keys::attempts)
+    }
+
+    /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
+    /// still look after their own account.
+    async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
+        let Allowed::Tenants(roles) = &caller.access else {
+            return Ok(caller);
+        };
+        let disabled = tenants::disabled(&self.door.app().await?).await?;
+        if !roles.keys().any(|tenant| disabled.contains(tenant)) {
+            return Ok(caller);
+        }
+        let mut left = roles.clone();
+        left.retain(|tenant, _| !disabled.contains(tenant));
+        if left.is_empty() && matches!(caller.who, Who::Key(_)) {
+            return Err(refused_tenant(&caller));
+        }
+        Arc::make_mut(&mut caller).access = Allowed::Tenants(left);
+        Ok(caller)
+    }
+}
+
+fn refused_tenant(caller: &Caller) -> Error {
+    Error::Denied {
+        reason: "TENANT_DISABLED",
+        message: format!("{} belongs to a tenant that is disabled", caller.name),
     }
 }
 

@@ -26,10 +26,6 @@ impl Tenants {
     }
 }
 
-fn not_built<T>() -> Answer<T> {
-    Err(Error::internal("not built yet").into())
-}
-
 #[tonic::async_trait]
 impl TenantService for Tenants {
     async fn create_tenant(&self, request: Request<v1::CreateTenantRequest>) -> Answer<v1::Tenant> {
