@@ -188,7 +188,8 @@ impl Db {
         if let Scope::Tenant(tenant) = &scope {
             reach::check(tenant)?;
         }
-        let forgets = self.0.options.forgets_tenants;
+        // The whole of it is meant where somebody says that he sees everything.
+        let forgets = self.0.options.forgets_tenants && matches!(scope, Scope::Tenant(_));
         match &self.0.pool {
             Pool::Postgres(pool) => {
                 let sql = tx::postgres_begin(&self.0.options.schema, &scope, access);

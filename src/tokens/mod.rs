@@ -37,6 +37,7 @@ pub use create::{Create, create};
 pub use delete::delete;
 pub use given::{Given, OauthGrant};
 pub use history::forget_history;
+pub use import::parse as parse_token_json;
 pub use issue::{Issued, credential, issue, rejected};
 pub use keys::{Retired, Rewrapped, Use, open_keyring, retire, rewrap, rotate, uses};
 pub use memory::settled;

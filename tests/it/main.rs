@@ -9,6 +9,8 @@ mod connectors;
 mod deployment;
 mod errors_page;
 mod faults;
+mod fuzz;
+mod isolation;
 mod keys;
 mod layering;
 mod limits;

@@ -11,6 +11,7 @@ mod keys;
 mod kills;
 mod notices;
 mod outages;
+mod processes;
 mod races;
 mod refreshing;
 mod retiring;
