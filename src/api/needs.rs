@@ -101,6 +101,7 @@ const SERVICES: &[(&str, &[(&str, Needs)])] = &[
             ("Login", Needs::Nothing),
             ("Logout", Needs::Caller),
             ("GetMe", Needs::Caller),
+            ("GetUser", Needs::Caller),
             ("ListUsers", VIEW_ALL),
             ("UpdateUser", Needs::Caller),
             ("DeleteUser", Needs::Caller),

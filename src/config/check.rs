@@ -4,7 +4,7 @@ use super::{
     Audit, Clockify, Config, Data, Database, Faults, Google, Grpc, Http, Log, LogFormat, MOST_DAYS,
     Origin, Otel, Outbound, Pooler, Queue, Redis, Runs, Serve, Syncs, Tokens, database, endpoint,
     layers::{Value, Values},
-    listen,
+    listen, people,
     read::Reader,
     units,
 };
@@ -40,6 +40,7 @@ pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
         grpc,
         http,
         auth,
+        people: people::people(read),
         database: database(read),
         redis: Redis {
             url: read.optional("redis.url", redis_url),

@@ -16,6 +16,7 @@ mod listen;
 mod meet_clockify;
 mod names;
 pub mod originals;
+mod people;
 mod read;
 mod roles;
 mod sources;
@@ -29,6 +30,7 @@ pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
 pub use levels::Levels;
 pub use list::Setting;
 pub use meet_clockify::MeetClockify;
+pub use people::People;
 pub use roles::{Role, Roles};
 pub use sources::Sources;
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub http: Http,
     /// Who may call.
     pub auth: Auth,
+    /// Users who log in.
+    pub people: People,
     /// The database.
     pub database: Database,
     /// The Redis that hands out runs.

@@ -38,6 +38,13 @@ pub(super) struct Access {
     attempts: Attempts,
 }
 
+/// Whether a key's question is a call of its own.
+#[derive(Clone, Copy)]
+enum Counts {
+    Call,
+    Nothing,
+}
+
 struct Expected {
     username: String,
     digest: [u8; 32],
@@ -60,6 +67,23 @@ impl Access {
         }
     }
 
+    async fn still(
+        &self,
+        credential: Option<&Credential>,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Caller>> {
+        let caller = match credential {
+            None => return self.nothing_shown(address).map(Arc::new),
+            Some(Credential::Basic { username, password }) => {
+                return self.password(username, password, address).map(Arc::new);
+            }
+            Some(Credential::Bearer(text)) => {
+                self.key_or_session(text, address, Counts::Nothing).await?
+            }
+        };
+        self.without_disabled(caller).await
+    }
+
     async fn decide(
         &self,
         credential: Option<&Credential>,
@@ -75,10 +99,12 @@ impl Access {
             Some(Credential::Basic { username, password }) => {
                 self.password(username, password, address).map(Arc::new)
             }
-            Some(Credential::Bearer(text)) => match self.key_or_session(text, address).await {
-                Ok(caller) => self.without_disabled(caller).await,
-                refused => refused,
-            },
+            Some(Credential::Bearer(text)) => {
+                match self.key_or_session(text, address, Counts::Call).await {
+                    Ok(caller) => self.without_disabled(caller).await,
+                    refused => refused,
+                }
+            }
         };
         match decided {
             // Who has a session that ended must be able to log in again.
@@ -131,7 +157,12 @@ impl Access {
         }
     }
 
-    async fn key_or_session(&self, text: &Secret, address: Option<IpAddr>) -> Result<Arc<Caller>> {
+    async fn key_or_session(
+        &self,
+        text: &Secret,
+        address: Option<IpAddr>,
+        counts: Counts,
+    ) -> Result<Arc<Caller>> {
         let digest = sha256(text.expose());
         if let Some(expected) = &self.admin_key
             && verify_slices_are_equal(&digest, expected).is_ok()
@@ -149,31 +180,10 @@ impl Access {
                 let caller = people::authenticate(keys.app(), text, address).await?;
                 Ok(Arc::new(caller))
             }
-            false => keys.authenticate(text, &digest, address).await,
-        }
-    }
-
-    /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
-    /// still look after their own account.
-    async fn without_disabled(&self, caller: Arc<Caller>) -> Result<Arc<Caller>> {
-        let Allowed::Tenants(roles) = &caller.access else {
-            return Ok(caller);
-        };
-        let disabled = tenants::disabled(self.keys().await?.app()).await?;
-        if !roles.keys().any(|tenant| disabled.contains(tenant)) {
-            return Ok(caller);
-        }
-        let mut roles = roles.clone();
-        roles.retain(|tenant, _| !disabled.contains(tenant));
-        match (&caller.who, roles.is_empty()) {
-            (Who::Key(_), true) => Err(Error::Denied {
-                reason: "TENANT_DISABLED",
-                message: format!("{} belongs to a tenant that is disabled", caller.name),
-            }),
-            _ => Ok(Arc::new(Caller {
-                access: Allowed::Tenants(roles),
-                ..Caller::clone(&caller)
-            })),
+            false => match counts {
+                Counts::Call => keys.authenticate(text, &digest, address).await,
+                Counts::Nothing => keys.still(text, &digest, address).await,
+            },
         }
     }
 
@@ -198,6 +208,32 @@ impl Access {
     fn attempts(&self) -> &Attempts {
         self.keys.get().map_or(&self.attempts, Keys::attempts)
     }
+
+    /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
+    /// still look after their own account.
+    async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
+        let Allowed::Tenants(roles) = &caller.access else {
+            return Ok(caller);
+        };
+        let disabled = tenants::disabled(&self.door.app().await?).await?;
+        if !roles.keys().any(|tenant| disabled.contains(tenant)) {
+            return Ok(caller);
+        }
+        let mut left = roles.clone();
+        left.retain(|tenant, _| !disabled.contains(tenant));
+        if left.is_empty() && matches!(caller.who, Who::Key(_)) {
+            return Err(refused_tenant(&caller));
+        }
+        Arc::make_mut(&mut caller).access = Allowed::Tenants(left);
+        Ok(caller)
+    }
+}
+
+fn refused_tenant(caller: &Caller) -> Error {
+    Error::Denied {
+        reason: "TENANT_DISABLED",
+        message: format!("{} belongs to a tenant that is disabled", caller.name),
+    }
 }
 
 fn refused(reason: &'static str, message: &str) -> Error {
@@ -213,6 +249,14 @@ impl Authenticate for Access {
         needs: Needs,
     ) -> BoxFuture<'a, Result<Arc<Caller>>> {
         Box::pin(self.decide(credential, address, needs))
+    }
+
+    fn still<'a>(
+        &'a self,
+        credential: Option<&'a Credential>,
+        address: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Arc<Caller>>> {
+        Box::pin(self.still(credential, address))
     }
 
     fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {

@@ -7,8 +7,12 @@ use crate::{
     base::{Clock, Error, Result, Secret},
     config::{Config, Role},
     db::Target,
+    people,
     runs::{Worker, relay::Relay},
-    schedules::{Ticker, identity, ticker},
+    schedules::{
+        Ticker, identity,
+        ticker::{self, Chore},
+    },
     serve::{
         health::{Board, Watcher},
         left_behind, services,
@@ -133,7 +137,7 @@ impl Crew {
         identity::check(&app).await?;
         let ticking = CancellationToken::new();
         let ticker = match roles.has(Role::Scheduler) {
-            true => Some(Ticker::start(app.clone(), &ticker::CHORES, ticking.clone()).await?),
+            true => Some(Ticker::start(app.clone(), &chores(), ticking.clone()).await?),
             false => None,
         };
         // Whoever accepts or executes runs hands them to Redis.
@@ -212,6 +216,17 @@ fn first_key(key: &Secret) {
     );
     // Nobody listens: another key is made on this machine, as the documentation says.
     let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// What comes at fixed hours: the chores of this floor's rooms, each on every replica.
+fn chores() -> Vec<Chore> {
+    let mut chores = ticker::CHORES.to_vec();
+    chores.push(Chore {
+        name: "forget sessions that are over",
+        cron: "40 */5 * * * *",
+        work: |app| Box::pin(async move { people::sweep(&app).await }),
+    });
+    chores
 }
 
 fn millis(duration: Duration) -> u64 {

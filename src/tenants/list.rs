@@ -18,7 +18,7 @@ pub async fn get(app: &App, id: &TenantId) -> Result<Tenant> {
 pub async fn list(app: &App, page_size: i32, page_token: &str) -> Result<(Vec<Tenant>, String)> {
     let page = Page::parse(page_size, page_token, &["tenants"])?;
     let among = reach::caller().and_then(|caller| match &caller.access {
-        Access::Instance(_) => None,
+        Access::Instance(_) | Access::Both(..) => None,
         Access::Tenants(roles) => Some(roles.keys().cloned().collect::<Vec<_>>()),
     });
     let mut tx = app
