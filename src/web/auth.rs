@@ -4,10 +4,9 @@
 use crate::{
     app::App,
     base::{Error, Needs, ResourceId, Result, Role, Secret, TokenName, sha256},
-    people,
     tokens::{self, Authorization, Begin, Complete, Redirected, Token},
     web::{
-        Site, origin,
+        Site, login, origin,
         page::{self, Page},
         problem::Problem,
     },
@@ -71,14 +70,20 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
             (begin, tokens::on_behalf_of(&name, &made_by))
         }
         None => {
-            let cookie = people::session_of(request.headers());
+            let cookie = site.cookies.session(request.headers());
             let admitted = site.guard.admit(
                 request.headers(),
                 cookie,
                 request.extensions(),
                 Needs::Tenant(Role::Admin),
             );
-            let (_, reach) = admitted.await?;
+            let (_, reach) = match admitted.await {
+                Ok(admitted) => admitted,
+                Err(Error::Unauthenticated { .. }) if site.asks_people(&request) => {
+                    return Ok(login::first(request.uri()));
+                }
+                Err(error) => return Err(error),
+            };
             let begin = Begin {
                 name: wanted.token.unwrap_or_else(|| USUAL.to_owned()),
                 login_hint: wanted.login_hint,
