@@ -6,7 +6,7 @@ use crate::{
     base::{Error, Needs, ResourceId, Result, Role, Secret, TokenName, sha256},
     tokens::{self, Authorization, Begin, Complete, Redirected, Token},
     web::{
-        Site, origin,
+        Site, login, origin,
         page::{self, Page},
         problem::Problem,
     },
@@ -77,7 +77,13 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
                 request.extensions(),
                 Needs::Tenant(Role::Admin),
             );
-            let (_, reach) = admitted.await?;
+            let (_, reach) = match admitted.await {
+                Ok(admitted) => admitted,
+                Err(Error::Unauthenticated { .. }) if site.asks_people(&request) => {
+                    return Ok(login::first(request.uri()));
+                }
+                Err(error) => return Err(error),
+            };
             let begin = Begin {
                 name: wanted.token.unwrap_or_else(|| USUAL.to_owned()),
                 login_hint: wanted.login_hint,
