@@ -1,6 +1,8 @@
 //! What can be typed: the global arguments and the list of commands. Each command's own arguments stand in its file.
 
-use super::{Usage, audit, db, demo, key, queue, serve, settings, simulate, sync, tenant, token};
+use super::{
+    Usage, audit, db, demo, key, queue, serve, settings, simulate, sync, tenant, token, user,
+};
 use crate::{
     base::ResourceId,
     config::{Config, Levels},
@@ -80,6 +82,12 @@ pub enum Command {
         #[command(subcommand)]
         command: key::Command,
     },
+    /// Look after the people who log in
+    User {
+        /// Which of them.
+        #[command(subcommand)]
+        command: user::Command,
+    },
     /// Keep tenants: who owns data
     Tenant {
         /// Which of them.
@@ -126,8 +134,9 @@ impl Command {
             Self::Sync { .. }
             | Self::Token { .. }
             | Self::Queue { .. }
-            | Self::Key { .. }
             | Self::Tenant { .. }
+            | Self::Key { .. }
+            | Self::User { .. }
             | Self::Audit(_) => None,
         }
     }

@@ -29,6 +29,7 @@ pub async fn delete(app: &App, id: &TenantId, etag: &str) -> Result<()> {
         return Err(Error::precondition("TENANT_NOT_EMPTY", message));
     }
     store::remove(&mut tx, id).await?;
+    audit::keep_of(&mut tx, id).await?;
     // Its keys are gone, too.
     keys::changed(&mut tx).await?;
     let entry = audit::Entry::new(None, "tenant.delete", tenant.name());

@@ -6,6 +6,7 @@ pub mod delete;
 pub mod domains;
 pub mod keys;
 pub mod list;
+mod recent;
 mod rpc;
 pub mod rules;
 mod store;
@@ -18,4 +19,19 @@ pub use rpc::Tenants;
 pub use store::owned_tables;
 pub use tenant::{State, Tenant};
 
-use tenant::gather;
+use crate::base::{Error, Result, Violation};
+
+/// The value, or else its violations beside those that are known already.
+fn gather<T>(wrong: &mut Vec<Violation>, result: Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(Error::Invalid(violations)) => {
+            wrong.extend(violations);
+            None
+        }
+        Err(other) => {
+            wrong.push(Violation::new("", other.to_string()));
+            None
+        }
+    }
+}

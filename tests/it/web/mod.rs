@@ -5,11 +5,14 @@ mod audit;
 mod drain;
 mod figures;
 mod matrix;
+mod oauth;
 mod pages;
+mod problems;
 mod queue;
 mod roles;
 mod trace;
 mod waiting;
+mod widgets;
 
 use crate::{
     cli::LONG,
