@@ -1,2 +1,2 @@
--- Nothing yet.
-SELECT 1;
+CALL protect_tenant_rows('widgets');
+CALL protect_tenant_rows('token_links');

@@ -67,8 +67,8 @@ impl Servers {
             postgres
                 .administer("ALTER SYSTEM SET max_wal_size = '1GB'")
                 .await;
-            postgres.administer("CREATE DATABASE ours").await;
-            postgres.administer("CREATE DATABASE peer").await;
+            postgres.create_database("ours", "pg_default").await;
+            postgres.create_database("peer", "pg_default").await;
             postgres.kill();
             postgres.start_again();
         });

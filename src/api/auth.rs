@@ -2,22 +2,23 @@
 //! services. What it asks is an [`Authenticate`].
 
 use crate::{
-    api::needs,
+    api::{
+        needs, status,
+        within::{Asks, Within},
+    },
     base::{Authenticate, Caller, Credential, Error, Needs, Result, Secret, reach::Reach},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures::future::BoxFuture;
 use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
-use http_body::{Frame, SizeHint};
 use std::{
     convert::Infallible,
     fmt, mem,
     net::{IpAddr, SocketAddr},
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
-use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
+use tonic::{Status, body::Body};
 use tower::Service;
 
 /// Where a request comes from, in its extensions.
@@ -44,22 +45,20 @@ impl Guard {
         needs: Needs,
     ) -> Result<(Arc<Caller>, Reach)> {
         let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
-        let address = address(extensions);
-        let caller = self
+        let asked = self
             .0
-            .authenticate(credential.as_ref(), address, needs)
-            .await?;
+            .authenticate(credential.as_ref(), address(extensions), needs);
+        let caller = asked.await?;
         needs.check(&caller)?;
-        let caller = Arc::new(caller);
         Ok((Arc::clone(&caller), Reach::new(caller, needs)))
     }
 }
 
-/// The address at the other end of the connection.
+/// The address at the other end of the connection, or of the trusted proxy's.
 fn address(extensions: &Extensions) -> Option<IpAddr> {
-    let peer = extensions.get::<Peer>().map(|peer| peer.0);
-    let tcp = || extensions.get::<TcpConnectInfo>()?.remote_addr();
-    peer.or_else(tcp).map(|address| address.ip().to_canonical())
+    extensions
+        .get::<Peer>()
+        .map(|peer| peer.0.ip().to_canonical())
 }
 
 impl fmt::Debug for Guard {
@@ -110,48 +109,48 @@ where
         let guard = self.guard.clone();
         Box::pin(async move {
             let needs = needs::of(request.uri().path());
-            let admitted = guard
-                .admit(request.headers(), None, request.extensions(), needs)
-                .await;
-            match admitted {
-                Ok((caller, reach)) => {
-                    request.extensions_mut().insert(caller);
-                    let answer = reach.clone().contain(inner.call(request)).await;
-                    answer.map(|answer| answer.map(|body| Body::new(Within { body, reach })))
-                }
-                Err(error) => {
-                    let status: Status = error.into();
-                    Ok(status.into_http())
-                }
+            if needs == Needs::Open {
+                return inner.call(request).await;
             }
+            let call = needs::named(request.uri().path());
+            let note = |caller: Option<&Caller>, headers: &HeaderMap| {
+                if let Some(reason) = status::refused(headers) {
+                    guard.0.refused(caller, call, &reason);
+                }
+            };
+            let refuse = |caller: Option<&Caller>, error: Error| {
+                let status: Status = error.into();
+                let answer = status.into_http();
+                note(caller, answer.headers());
+                Ok(answer)
+            };
+            let address = address(request.extensions());
+            let credential = match shown(request.headers()) {
+                Ok(credential) => credential,
+                Err(error) => return refuse(None, error),
+            };
+            let asked = guard.0.authenticate(credential.as_ref(), address, needs);
+            let caller = match asked.await {
+                Ok(caller) => caller,
+                Err(error) => return refuse(None, error),
+            };
+            if let Err(error) = needs.check(&caller) {
+                return refuse(Some(&caller), error);
+            }
+            let reach = Reach::new(Arc::clone(&caller), needs);
+            request.extensions_mut().insert(Arc::clone(&caller));
+            let answer = reach.clone().contain(inner.call(request)).await;
+            answer.map(|answer| {
+                note(Some(&caller), answer.headers());
+                let asks = Asks {
+                    authenticate: Arc::clone(&guard.0),
+                    credential,
+                    address,
+                    needs,
+                };
+                answer.map(|body| Body::new(Within::new(body, reach, asks)))
+            })
         })
-    }
-}
-
-/// An answer that goes on: what it still looks up is within the reach of its call.
-struct Within {
-    body: Body,
-    reach: Reach,
-}
-
-impl http_body::Body for Within {
-    type Data = <Body as http_body::Body>::Data;
-    type Error = <Body as http_body::Body>::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let reach = self.reach.clone();
-        reach.contain_sync(|| Pin::new(&mut self.body).poll_frame(context))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

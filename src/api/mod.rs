@@ -8,6 +8,7 @@ pub mod page;
 pub mod status;
 mod timestamp;
 pub mod value;
+mod within;
 
 pub use timestamp::Timestamp;
 

@@ -102,6 +102,7 @@ const SERVICES: &[(&str, &[(&str, Needs)])] = &[
             ("Login", Needs::Nothing),
             ("Logout", Needs::Caller),
             ("GetMe", Needs::Caller),
+            ("GetUser", Needs::Caller),
             ("ListUsers", VIEW_ALL),
             ("UpdateUser", Needs::Caller),
             ("DeleteUser", Needs::Caller),
@@ -110,13 +111,12 @@ const SERVICES: &[(&str, &[(&str, Needs)])] = &[
             ("RevokeSession", Needs::Caller),
         ],
     ),
-    // Load balancers have no key.
     (
         "grpc.health.v1.Health",
         &[
-            ("Check", Needs::Nothing),
-            ("List", Needs::Nothing),
-            ("Watch", Needs::Nothing),
+            ("Check", Needs::Open),
+            ("List", Needs::Open),
+            ("Watch", Needs::Open),
         ],
     ),
 ];
@@ -134,6 +134,12 @@ static BY_PATH: LazyLock<HashMap<String, Needs>> = LazyLock::new(|| {
 /// asks for a caller who is known.
 pub fn of(path: &str) -> Needs {
     BY_PATH.get(path).copied().unwrap_or(Needs::Caller)
+}
+
+/// The same path as a text that is always there, without its first slash; "unknown" for one that nobody knows.
+pub fn named(path: &str) -> &'static str {
+    let known = BY_PATH.get_key_value(path);
+    known.map_or("unknown", |(path, _)| path.trim_start_matches('/'))
 }
 
 #[cfg(test)]
@@ -177,7 +183,7 @@ mod tests {
             of("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
             Needs::Caller
         );
-        assert_eq!(of("/grpc.health.v1.Health/Check"), Needs::Nothing);
+        assert_eq!(of("/grpc.health.v1.Health/Check"), Needs::Open);
         assert_eq!(
             of("/syncline.v1.TokenService/CreateToken"),
             Needs::Tenant(Role::Admin)

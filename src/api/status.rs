@@ -37,6 +37,9 @@ impl From<Error> for Status {
             Error::Unavailable { retry_at, .. } => *retry_at,
             _ => None,
         };
+        if let Error::Limited { wait, .. } = &error {
+            details.set_retry_info(Some(*wait));
+        }
         if let Some(at) = retry_at {
             let wait = (at - crate::base::Clock::system().now())
                 .to_std()
@@ -66,6 +69,7 @@ fn classify(error: &Error) -> (Code, &'static str, HashMap<String, String>) {
             (Code::FailedPrecondition, "NEEDS_REAUTH")
         }
         Error::Exhausted { .. } => (Code::ResourceExhausted, "BUDGET_EXHAUSTED"),
+        Error::Limited { reason, .. } => (Code::ResourceExhausted, *reason),
         Error::Unavailable { reason, .. } => (Code::Unavailable, *reason),
         Error::Refused { reason, .. } => (Code::FailedPrecondition, *reason),
         Error::Unauthenticated { reason, .. } => (Code::Unauthenticated, *reason),
@@ -115,6 +119,19 @@ pub fn completed(headers: &HeaderMap) -> Option<Status> {
     };
     let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
     Some(Status::with_error_details(code, message, details))
+}
+
+/// Why an answer refuses the caller: the reason, where its code is UNAUTHENTICATED or PERMISSION_DENIED.
+pub fn refused(headers: &HeaderMap) -> Option<String> {
+    // Most answers have no status among their headers, and are not looked at further.
+    headers.get("grpc-status")?;
+    let status = Status::from_header_map(headers)?;
+    let refused = matches!(
+        status.code(),
+        Code::Unauthenticated | Code::PermissionDenied
+    );
+    let info = refused.then(|| status.get_details_error_info()).flatten();
+    info.map(|info| info.reason)
 }
 
 /// gRPC's own text has the two numbers and no word about where the limit comes from.

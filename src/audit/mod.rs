@@ -1,7 +1,13 @@
 //! Who did what, to whom, from where, and what became of it. Rooms write an entry in the transaction of what they do, so
-//! that the one is not there without the other.
+//! that the one is not there without the other; what happens too often for that is counted by the minute. Entries are
+//! added, never changed, and forgotten when they are old.
 
+mod counts;
+mod list;
 mod store;
+
+pub use counts::{Counted, add_count, count, flush, keep_books, sweep};
+pub use list::list;
 
 use crate::{
     base::{Result, TenantId, reach},
@@ -12,6 +18,9 @@ use uuid::Uuid;
 
 /// Who acts where nobody called: schedules, housekeeping, the command line in its own process.
 const OURSELVES: &str = "syncline";
+
+/// What became of what was done.
+const DONE: &str = "done";
 
 /// Something that was done, or refused.
 #[derive(Clone, Debug)]
@@ -32,7 +41,7 @@ impl Entry {
             actor: None,
             action,
             resource: resource.to_string(),
-            outcome: "done".to_owned(),
+            outcome: DONE.to_owned(),
             detail: String::new(),
         }
     }
@@ -62,14 +71,15 @@ impl Entry {
     }
 }
 
+/// Who acts: whoever called, or this program by itself.
+pub fn actor() -> String {
+    reach::caller().map_or_else(|| OURSELVES.to_owned(), |caller| caller.name.clone())
+}
+
 /// Adds an entry: who calls, and from where, is known. What belongs to the installation needs a transaction of
 /// [`crate::db::Scope::System`].
 pub async fn record(tx: &mut Tx, entry: Entry, now: DateTime<Utc>) -> Result<()> {
-    let caller = reach::caller();
-    let actor = entry.actor.clone().unwrap_or_else(|| {
-        let name = caller.as_ref().map(|caller| caller.name.clone());
-        name.unwrap_or_else(|| OURSELVES.to_owned())
-    });
-    let address = caller.and_then(|caller| caller.address);
+    let actor = entry.actor.clone().unwrap_or_else(actor);
+    let address = reach::caller().and_then(|caller| caller.address);
     store::add(tx, Uuid::now_v7(), &entry, &actor, address, now).await
 }

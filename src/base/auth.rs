@@ -3,7 +3,7 @@
 
 use crate::base::{Error, Result, Secret, TenantId, name::shown};
 use futures::future::BoxFuture;
-use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr, sync::Arc};
 use uuid::Uuid;
 
 /// What a caller shows: in HTTP's `authorization` header, gRPC's metadata of that name, or a cookie.
@@ -71,12 +71,23 @@ pub enum Access {
     Instance(Role),
     /// In these tenants; no other exists for them.
     Tenants(BTreeMap<TenantId, Role>),
+    /// Over the whole installation, and more in some tenants.
+    Both(Role, BTreeMap<TenantId, Role>),
 }
 
 impl Access {
     /// For who showed nothing and may still ask something, as to log in.
     pub fn none() -> Self {
         Self::Tenants(BTreeMap::new())
+    }
+
+    /// Over the installation, where there is such a role, and in tenants.
+    pub fn of(instance: Option<Role>, tenants: BTreeMap<TenantId, Role>) -> Self {
+        match instance {
+            None => Self::Tenants(tenants),
+            Some(role) if tenants.values().all(|more| *more <= role) => Self::Instance(role),
+            Some(role) => Self::Both(role, tenants),
+        }
     }
 
     /// In one tenant.
@@ -89,14 +100,25 @@ impl Access {
         match self {
             Self::Instance(role) => Some(*role),
             Self::Tenants(roles) => roles.get(tenant).copied(),
+            Self::Both(role, roles) => roles.get(tenant).max(Some(role)).copied(),
         }
     }
 
     /// The role over the installation.
     pub fn instance_role(&self) -> Option<Role> {
         match self {
-            Self::Instance(role) => Some(*role),
+            Self::Instance(role) | Self::Both(role, _) => Some(*role),
             Self::Tenants(_) => None,
+        }
+    }
+
+    /// The tenants that it names; where it reaches all, those in which it is more.
+    pub fn tenants(&self) -> Vec<(&TenantId, Role)> {
+        match self {
+            Self::Instance(_) => Vec::new(),
+            Self::Tenants(roles) | Self::Both(_, roles) => {
+                roles.iter().map(|(tenant, role)| (tenant, *role)).collect()
+            }
         }
     }
 
@@ -105,6 +127,7 @@ impl Access {
         match self {
             Self::Instance(role) => Some(*role),
             Self::Tenants(roles) => roles.values().copied().max(),
+            Self::Both(role, roles) => roles.values().copied().max().max(Some(*role)),
         }
     }
 }
@@ -155,6 +178,8 @@ impl Caller {
 /// What a call asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
+    /// Nothing, and nobody looks at what is shown: load balancers have no key, and health must be told without a database.
+    Open,
     /// Nothing, as to log in. Who shows something good is known anyway.
     Nothing,
     /// To be known.
@@ -170,7 +195,7 @@ impl Needs {
     /// message, and [`crate::base::reach`] asks again when that is known.
     pub fn check(self, caller: &Caller) -> Result<()> {
         let (held, needed, whose) = match self {
-            Self::Nothing | Self::Caller => return Ok(()),
+            Self::Open | Self::Nothing | Self::Caller => return Ok(()),
             Self::Tenant(needed) => (caller.access.highest(), needed, ""),
             Self::Instance(needed) => (
                 caller.access.instance_role(),
@@ -195,13 +220,26 @@ pub(super) fn role_too_low(needed: Role, whose: &str) -> Error {
 /// Decides who a caller is.
 pub trait Authenticate: Send + Sync {
     /// The caller who shows this; `None` shows nothing. [`Error::Unauthenticated`] where that is not enough for `needs`,
-    /// [`Error::Exhausted`] for who asks too often.
+    /// [`Error::Limited`] for who asks too often.
     fn authenticate<'a>(
         &'a self,
         credential: Option<&'a Credential>,
         address: Option<IpAddr>,
         needs: Needs,
-    ) -> BoxFuture<'a, Result<Caller>>;
+    ) -> BoxFuture<'a, Result<Arc<Caller>>>;
+
+    /// The same while the call is being answered, however long that takes; it is not another call, so nothing is counted.
+    fn still<'a>(
+        &'a self,
+        credential: Option<&'a Credential>,
+        address: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Arc<Caller>>>;
+
+    /// Hears that `call` (as in `syncline.v1.TokenService/GetToken`) was refused to this caller, or to
+    /// somebody who is not known, and the reason. Must not wait.
+    fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {
+        let _ = (caller, call, reason);
+    }
 }
 
 #[cfg(test)]
@@ -228,6 +266,18 @@ mod tests {
         assert!(Needs::Tenant(Role::Admin).check(&admin).is_ok());
         assert!(Needs::Instance(Role::Viewer).check(&admin).is_err());
         assert_eq!(admin.access.role_in(&"b".parse().unwrap()), None);
+    }
+
+    #[test]
+    fn a_role_in_a_tenant_adds_to_one_over_the_installation() {
+        let tenant = |id: &str| -> TenantId { id.parse().unwrap() };
+        let both = |role| Access::of(Some(Role::Viewer), BTreeMap::from([(tenant("a"), role)]));
+        let admin = both(Role::Admin);
+        assert_eq!(admin.role_in(&tenant("a")), Some(Role::Admin));
+        assert_eq!(admin.role_in(&tenant("b")), Some(Role::Viewer));
+        assert_eq!(admin.instance_role(), Some(Role::Viewer));
+        assert_eq!(admin.highest(), Some(Role::Admin));
+        assert_eq!(both(Role::Viewer), Access::Instance(Role::Viewer));
     }
 
     #[test]

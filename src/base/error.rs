@@ -85,6 +85,17 @@ pub enum Error {
         until: DateTime<Utc>,
     },
 
+    /// The caller asks too often; the same call works after a while.
+    #[error("{message}")]
+    Limited {
+        /// UPPER_SNAKE, listed in `docs/errors.md`.
+        reason: &'static str,
+        /// What there was too much of.
+        message: String,
+        /// For how long.
+        wait: std::time::Duration,
+    },
+
     /// Something outside (a provider, the database) does not answer as it should; trying later may help.
     #[error("{what}")]
     Unavailable {

@@ -24,7 +24,7 @@ impl Reach {
     /// For a call that needs this of its caller.
     pub fn new(caller: Arc<Caller>, needs: Needs) -> Self {
         let needed = match needs {
-            Needs::Nothing | Needs::Caller => Role::Viewer,
+            Needs::Open | Needs::Nothing | Needs::Caller => Role::Viewer,
             Needs::Tenant(role) | Needs::Instance(role) => role,
         };
         Self { caller, needed }

@@ -1,6 +1,6 @@
 //! What can be typed: the global arguments and the list of commands. Each command's own arguments stand in its file.
 
-use super::{Usage, db, demo, queue, serve, settings, simulate, sync, token};
+use super::{Usage, audit, db, demo, queue, serve, settings, simulate, sync, tenant, token};
 use crate::{
     base::ResourceId,
     config::{Config, Levels},
@@ -74,6 +74,14 @@ pub enum Command {
         #[command(subcommand)]
         command: queue::Command,
     },
+    /// Keep tenants: who owns data
+    Tenant {
+        /// Which of them.
+        #[command(subcommand)]
+        command: tenant::Command,
+    },
+    /// List who did what, the newest first
+    Audit(audit::Args),
     /// Look after the database
     Db {
         /// Which of them.
@@ -109,7 +117,11 @@ impl Command {
             Self::Sync {
                 command: sync::Command::Once(_),
             } => Some("sync once"),
-            Self::Sync { .. } | Self::Token { .. } | Self::Queue { .. } => None,
+            Self::Sync { .. }
+            | Self::Token { .. }
+            | Self::Queue { .. }
+            | Self::Tenant { .. }
+            | Self::Audit(_) => None,
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     api::v1::{CheckTokenRequest, ListTokensRequest},
     base::Clock,
     config::Config,
-    db::{Db, Target, migrate},
+    db::{Db, Target, guard, migrate},
     startup::{self, Migrate},
 };
 use chrono::TimeDelta;
@@ -183,7 +183,14 @@ async fn database(findings: &mut Findings, config: &Config) -> bool {
     let outcome = migrate::status(&db)
         .await
         .and_then(|status| status.check().map(|()| status));
+    let guarded = guard::check(&db, config.database.allow_superuser).await;
     db.close().await;
+    if outcome.is_ok()
+        && let Err(error) = guarded
+    {
+        findings.wrong("database roles", error.to_string());
+        return false;
+    }
     match outcome {
         Ok(status) => {
             findings.fine("schema", format!("is {}, the current one", status.applied));

@@ -2,6 +2,7 @@
 //! in this process on the configured database. What it prints is decided here, what it does is decided by the rooms.
 
 mod args;
+mod audit;
 mod db;
 mod demo;
 mod doctor;
@@ -14,6 +15,7 @@ mod settings;
 mod signals;
 mod simulate;
 mod sync;
+mod tenant;
 mod time;
 mod token;
 mod token_file;
@@ -152,6 +154,8 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Sync { command } => sync::run(command, context).await,
         Command::Token { command } => token::run(command, context).await,
         Command::Queue { command } => queue::run(command, context).await,
+        Command::Tenant { command } => tenant::run(command, context).await,
+        Command::Audit(args) => audit::run(args, context).await,
         Command::Db { command } => db::run(command, context).await,
         Command::Settings(_) => unreachable!("done before"),
         Command::Doctor => doctor::run(context).await,

@@ -8,6 +8,7 @@ use crate::{
         token_service_client::TokenServiceClient,
     },
     app::App,
+    audit,
     base::{Clock, ResourceId, RunName, Secret},
     cli::Usage,
     config::{Auth, BasicAuth, Files},
@@ -46,7 +47,7 @@ impl Credentials {
             let pair = Zeroizing::new(format!("{}:{}", basic.username, basic.password.expose()));
             Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())))
         };
-        let header = auth.admin_key.as_ref().map(key);
+        let header = auth.api_key.as_ref().or(auth.admin_key.as_ref()).map(key);
         let header = header.or_else(|| auth.basic.as_ref().map(password));
         let shown = header.and_then(|header| {
             let mut header: MetadataValue<Ascii> = header.parse().ok()?;
@@ -189,7 +190,8 @@ impl Session {
         if let Some(app) = self.app {
             let now = CancellationToken::new();
             now.cancel();
-            tokens::keep_books(app.clone(), now).await;
+            tokens::keep_books(app.clone(), now.clone()).await;
+            audit::keep_books(app.clone(), now).await;
             app.db.close().await;
         }
     }

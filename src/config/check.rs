@@ -1,10 +1,10 @@
 //! The rules: what each setting may be, and which settings must fit together.
 
 use super::{
-    Clockify, Config, Data, Database, Faults, Google, Grpc, Http, Log, LogFormat, MOST_DAYS,
+    Audit, Clockify, Config, Data, Database, Faults, Google, Grpc, Http, Log, LogFormat, MOST_DAYS,
     Origin, Otel, Outbound, Pooler, Queue, Redis, Runs, Serve, Syncs, Tokens, database, endpoint,
     layers::{Value, Values},
-    listen,
+    listen, people,
     read::Reader,
     transport, units,
 };
@@ -43,6 +43,7 @@ pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
         limits: transport::limits(read),
         client: transport::files(read, "client"),
         auth,
+        people: people::people(read),
         database: database(read),
         redis: redis(read),
         queue: Queue {
@@ -56,6 +57,9 @@ pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
         runs: runs(read),
         tokens: Tokens {
             history_retention: read.duration("tokens.history_retention", "1h", "3650d"),
+        },
+        audit: Audit {
+            retention: read.duration("audit.retention", "1h", "3650d"),
         },
         syncs: Syncs {
             days: read.number("syncs.days", 1..=MOST_DAYS),
@@ -236,6 +240,7 @@ fn database(read: &mut Reader<'_>) -> Database {
         migrate_url: read.optional("database.migrate_url", url),
         schema: read.required("database.schema", database::schema),
         pooler: read.choice("database.pooler", &pooler),
+        allow_superuser: read.required("database.allow_superuser", truth),
         max_connections: read.number("database.max_connections", 1..=1000),
         idle_timeout: read.duration("database.idle_timeout", "1s", "1d"),
         acquire_timeout: read.duration("database.acquire_timeout", "100ms", "10m"),

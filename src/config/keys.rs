@@ -8,7 +8,7 @@ pub(super) const DEFAULT_FILE: &str = include_str!("../config.default.toml");
 
 /// Plain names of variables, kept because other programs and the originals use them, with the key that they set. The
 /// name with SYNCLINE_ wins where both are set in one place.
-pub(super) const PLAIN: [(&str, &str); 14] = [
+pub(super) const PLAIN: [(&str, &str); 15] = [
     ("DATABASE_URL", "database.url"),
     ("SYNCLINE_MIGRATE_URL", "database.migrate_url"),
     ("DATABASE_URL_DIRECT", "database.migrate_url"),
@@ -17,6 +17,7 @@ pub(super) const PLAIN: [(&str, &str); 14] = [
     ("BASIC_AUTH_USERNAME", "auth.basic_username"),
     ("BASIC_AUTH_PASSWORD", "auth.basic_password"),
     ("SYNCLINE_ADMIN_KEY", "auth.admin_key"),
+    ("SYNCLINE_API_KEY", "auth.api_key"),
     ("GOOGLE_CLIENT_ID", "google.client_id"),
     ("GOOGLE_CLIENT_SECRET", "google.client_secret"),
     ("CLOCKIFY_API_BASE", "clockify.url"),
@@ -26,8 +27,9 @@ pub(super) const PLAIN: [(&str, &str); 14] = [
 ];
 
 /// Settings whose text is never shown.
-const SECRETS: [&str; 7] = [
+const SECRETS: [&str; 8] = [
     "key",
+    "auth.api_key",
     "auth.admin_key",
     "auth.basic_password",
     "database.url",

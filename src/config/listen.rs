@@ -1,6 +1,6 @@
 //! Who may call, and where we listen for it: where nobody is asked who he is, only this machine can reach us.
 
-use super::{Auth, BasicAuth, read::Reader};
+use super::{Auth, BasicAuth, read::Reader, units};
 use crate::base::Secret;
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -32,6 +32,9 @@ pub(super) fn auth(read: &mut Reader<'_>, addresses: &[(&str, SocketAddr)]) -> A
         is_required: wanted.unwrap_or(guards || addresses.iter().any(|address| open(&address))),
         basic,
         admin_key,
+        api_key: read.secret("auth.api_key"),
+        key_rate_limit: read.number("auth.key_rate_limit", 0..=100_000_000),
+        attempts: read.required("auth.attempts", units::budget),
     }
 }
 

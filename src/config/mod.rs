@@ -16,6 +16,7 @@ mod listen;
 mod meet_clockify;
 mod names;
 pub mod originals;
+mod people;
 mod read;
 mod roles;
 mod sources;
@@ -30,6 +31,7 @@ pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
 pub use levels::Levels;
 pub use list::Setting;
 pub use meet_clockify::MeetClockify;
+pub use people::People;
 pub use roles::{Role, Roles};
 pub use sources::Sources;
 pub use transport::{ClientAuth, Files, Limits, Tls};
@@ -66,6 +68,8 @@ pub struct Config {
     pub client: Files,
     /// Who may call.
     pub auth: Auth,
+    /// Users who log in.
+    pub people: People,
     /// The database.
     pub database: Database,
     /// The Redis that hands out runs.
@@ -82,6 +86,8 @@ pub struct Config {
     pub runs: Runs,
     /// Credentials.
     pub tokens: Tokens,
+    /// Who did what.
+    pub audit: Audit,
     /// What syncs do when they do not say otherwise.
     pub syncs: Syncs,
     /// What is logged.
@@ -130,6 +136,12 @@ pub struct Auth {
     pub is_required: bool,
     /// A name and a password that allow everything.
     pub basic: Option<BasicAuth>,
+    /// The key that the command line shows to a server.
+    pub api_key: Option<Secret>,
+    /// Calls in a minute with one key that says nothing else; 0 is no limit.
+    pub key_rate_limit: u32,
+    /// Wrong credentials from one address; `None` is no limit.
+    pub attempts: Option<Budget>,
     /// A key that allows everything. `None`, and no password: one is made at the first start that needs it.
     pub admin_key: Option<Secret>,
 }
@@ -176,6 +188,8 @@ pub struct Database {
     pub schema: String,
     /// What stands between us and PostgreSQL.
     pub pooler: Pooler,
+    /// Whether the user may be one whom row-level security does not bind.
+    pub allow_superuser: bool,
     /// Largest number of connections of this process.
     pub max_connections: u32,
     /// When an unused connection is closed.
@@ -308,8 +322,15 @@ pub struct Runs {
 /// Credentials.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// How long events and counts of reads are kept.
+    /// How long events are kept.
     pub history_retention: Duration,
+}
+
+/// Who did what.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// How long entries are kept.
+    pub retention: Duration,
 }
 
 /// What syncs do when they do not say otherwise.

@@ -10,7 +10,7 @@ use sqlx::{
 };
 
 /// The table that remembers what was applied; sqlx's own name may be taken in a shared SQLite file.
-const TABLE: &str = "syncline_migrations";
+pub(super) const TABLE: &str = "syncline_migrations";
 
 /// One migration: the portable text, and what only PostgreSQL needs.
 struct Source {
@@ -95,6 +95,9 @@ const SOURCES: &[Source] = &[
         postgres: include_str!("../../migrations/0012_vault.postgres.sql"),
     },
 ];
+
+/// What only SQLite needs, by version.
+const SQLITE: &[(i64, &str)] = &[(8, include_str!("../../migrations/0008_audit.sqlite.sql"))];
 
 /// How a database stands to this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +188,7 @@ pub async fn run(db: &Db) -> Result<Status> {
             let lock = lock::take(file).await?;
             // All of it or nothing, the migrator's own table too: the file may be somebody else's.
             let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
-            migrator(|source| source.portable.to_owned())
+            migrator(for_sqlite)
                 .run_direct(None, &mut *tx, false)
                 .await
                 .map_err(failed)?;
@@ -196,6 +199,16 @@ pub async fn run(db: &Db) -> Result<Status> {
     let status = status(db).await?;
     status.check()?;
     Ok(status)
+}
+
+fn for_sqlite(source: &Source) -> String {
+    let own = SQLITE
+        .iter()
+        .find(|(version, _)| *version == source.version);
+    match own {
+        Some((_, text)) => format!("{}\n{text}", source.portable),
+        None => source.portable.to_owned(),
+    }
 }
 
 fn migrator(text: impl Fn(&Source) -> String) -> Migrator {

@@ -8,6 +8,7 @@
 mod connect;
 mod encryption;
 mod error;
+pub mod guard;
 mod lock;
 pub mod migrate;
 mod tx;
@@ -50,6 +51,10 @@ pub struct Options {
     pub allow_plaintext: bool,
     /// How long SQLite waits for another process that is writing before it says that the database is locked.
     pub busy_timeout: Duration,
+    /// For one test, and set by no setting: statements forget their conditions about a tenant, to show that PostgreSQL
+    /// keeps tenants apart all the same.
+    #[doc(hidden)]
+    pub forgets_tenants: bool,
 }
 
 /// Where the data is.
@@ -183,6 +188,7 @@ impl Db {
         if let Scope::Tenant(tenant) = &scope {
             reach::check(tenant)?;
         }
+        let forgets = self.0.options.forgets_tenants;
         match &self.0.pool {
             Pool::Postgres(pool) => {
                 let sql = tx::postgres_begin(&self.0.options.schema, &scope, access);
@@ -190,14 +196,14 @@ impl Db {
                 let begun = in_time(pool.begin_with(AssertSqlSafe(sql))).await;
                 let tx = begun.map_err(|cause| self.no_connection(cause))?;
                 let inner = Inner::Postgres(tx, self.0.options.persistent);
-                Ok(Tx::new(inner, &self.0.open))
+                Ok(Tx::new(inner, &self.0.open, forgets))
             }
             Pool::Sqlite { write, read } => {
                 let inner = match access {
                     Access::Read => read.begin_with("BEGIN DEFERRED").await?,
                     Access::Write => write.begin_with("BEGIN IMMEDIATE").await?,
                 };
-                Ok(Tx::new(Inner::Sqlite(inner), &self.0.open))
+                Ok(Tx::new(Inner::Sqlite(inner), &self.0.open, forgets))
             }
         }
     }
@@ -258,6 +264,7 @@ impl Options {
             acquire_timeout: Duration::from_secs(10),
             allow_plaintext: false,
             busy_timeout: Duration::from_secs(10),
+            forgets_tenants: false,
         }
     }
 }

@@ -4,8 +4,13 @@ use crate::{
     base::{Result, TenantId},
     db::Access,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
-use std::{io::ErrorKind, sync::Arc, time::Duration};
+use regex::Regex;
+use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
+use std::{
+    io::ErrorKind,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 /// On whose behalf a transaction runs. PostgreSQL enforces it by row-level security, even where a statement forgets to
 /// name the tenant.
@@ -22,6 +27,8 @@ pub enum Scope {
 pub struct Tx(
     #[doc(hidden)] pub Inner,
     #[expect(dead_code, reason = "counted while it is held, never read")] Arc<()>,
+    /// Whether it forgets which tenant statements are about: [`crate::db::Options::forgets_tenants`].
+    bool,
 );
 
 /// The two engines. Only the macros look in here.
@@ -36,8 +43,18 @@ pub enum Inner {
 
 impl Tx {
     /// Holds a clone of `open` as long as it uses a connection.
-    pub(crate) fn new(inner: Inner, open: &Arc<()>) -> Self {
-        Self(inner, open.clone())
+    pub(crate) fn new(inner: Inner, open: &Arc<()>, forgets_tenants: bool) -> Self {
+        Self(inner, open.clone(), forgets_tenants)
+    }
+
+    /// The text of a statement as it is run: as it stands.
+    #[doc(hidden)]
+    pub fn text(&self, sql: impl SqlSafeStr) -> SqlStr {
+        let sql = sql.into_sql_str();
+        match self.2 {
+            false => sql,
+            true => forget_tenants(sql.as_str()),
+        }
     }
 
     /// Which engine it runs on, for the few statements that must differ.
@@ -69,6 +86,16 @@ pub async fn in_time<T>(answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::
     let silent = |_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into()));
     let answer = tokio::time::timeout(ANSWER_WITHIN, answer).await;
     answer.unwrap_or_else(silent)
+}
+
+/// The same statement without its conditions about a tenant, as somebody would write it who forgot them. The parameters
+/// keep their places and types.
+fn forget_tenants(sql: &str) -> SqlStr {
+    static CONDITION: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\b(?:\w+\.)?tenant_id\s*=\s*(\$\d+)").expect("a fixed expression is valid")
+    });
+    let forgetful = CONDITION.replace_all(sql, "CAST($1 AS TEXT) IS NOT NULL");
+    AssertSqlSafe(forgetful.into_owned()).into_sql_str()
 }
 
 /// The text that begins a transaction on PostgreSQL: one round trip for `BEGIN`, role, tenant and schema.
@@ -106,39 +133,43 @@ macro_rules! run {
 /// `fetch_optional!(tx, Row, SQL, binds…)`: the row, or `None`.
 #[macro_export]
 macro_rules! fetch_optional {
-    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        $crate::db::run!($tx, sqlx::query_as::<_, $row>($sql), [$($bind),*], fetch_optional)
-    };
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let text = $tx.text($sql);
+        $crate::db::run!($tx, sqlx::query_as::<_, $row>(text), [$($bind),*], fetch_optional)
+    }};
 }
 
 /// `fetch_one!(tx, Row, SQL, binds…)`: the row; for statements that always have one.
 #[macro_export]
 macro_rules! fetch_one {
-    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        $crate::db::run!($tx, sqlx::query_as::<_, $row>($sql), [$($bind),*], fetch_one)
-    };
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let text = $tx.text($sql);
+        $crate::db::run!($tx, sqlx::query_as::<_, $row>(text), [$($bind),*], fetch_one)
+    }};
 }
 
 /// `fetch_all!(tx, Row, SQL, binds…)`: all rows; bound the number in the SQL.
 #[macro_export]
 macro_rules! fetch_all {
-    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
-        $crate::db::run!($tx, sqlx::query_as::<_, $row>($sql), [$($bind),*], fetch_all)
-    };
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let text = $tx.text($sql);
+        $crate::db::run!($tx, sqlx::query_as::<_, $row>(text), [$($bind),*], fetch_all)
+    }};
 }
 
 /// `execute!(tx, SQL, binds…)`: how many rows it changed.
 #[macro_export]
 macro_rules! execute {
-    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
+    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        let text = $tx.text($sql);
         match &mut ($tx).0 {
             $crate::db::Inner::Postgres(tx, persistent) => $crate::db::in_time(
-                sqlx::query($sql).persistent(*persistent)$(.bind($bind))*.execute(&mut **tx)
+                sqlx::query(text).persistent(*persistent)$(.bind($bind))*.execute(&mut **tx)
             ).await.map(|done| done.rows_affected()),
-            $crate::db::Inner::Sqlite(tx) => sqlx::query($sql)
+            $crate::db::Inner::Sqlite(tx) => sqlx::query(text)
                 $(.bind($bind))*.execute(&mut **tx).await.map(|done| done.rows_affected()),
         }.map_err($crate::base::Error::from)
-    };
+    }};
 }
 
 #[doc(inline)]

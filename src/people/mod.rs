@@ -1,15 +1,47 @@
 //! People: users who log in, what they may do where, and their sessions.
+//!
+//! Users belong to the installation. They log in by a user name or an address, with a password that is kept here as a
+//! hash, or by an id token of Google. A session is 256 random bits of which the hash is kept; every replica compares the
+//! ones that it remembers with their rows at least every half second.
 
+mod account;
+mod attempts;
+mod authenticate;
+mod certificates;
+mod cookie;
+mod delete;
+mod google;
+mod id_token;
+mod import;
+mod login;
+mod logout;
+mod memory;
+mod password;
+mod person;
+mod register;
 mod rpc;
+mod rules;
+mod sessions;
+mod standing;
+mod stats;
+mod store;
+mod update;
 
+pub use account::{get, list, me};
+pub use authenticate::authenticate;
+pub use cookie::Cookies;
+pub use delete::delete;
+pub use import::{Imported, Imports, import, imported};
+pub use login::{Login, login};
+pub use logout::logout;
+pub use person::{Membership, Person, PersonName, Profile, Provider, SessionName};
+pub use register::{Register, Registered, register};
 pub use rpc::Accounts;
+pub use sessions::{Begun, Origin, Session, list as sessions, revoke, sweep};
+pub use stats::{Stats, stats};
+pub use update::{Update, update};
 
-use crate::{
-    app::App,
-    base::{Caller, Error, Result, Secret},
-};
-use http::HeaderMap;
-use std::net::IpAddr;
+use crate::base::{Error, Result, Secret, Violation};
 
 /// What the id of a session begins with, so that it is told from a key without asking anybody.
 const SESSION: &str = "sl_session_";
@@ -19,15 +51,17 @@ pub fn is_session(text: &Secret) -> bool {
     text.expose().starts_with(SESSION)
 }
 
-/// Who has this session. [`Error::Unauthenticated`] alike for an unknown one and one that is over.
-pub async fn authenticate(_: &App, _: &Secret, _: Option<IpAddr>) -> Result<Caller> {
-    Err(Error::Unauthenticated {
-        reason: "CREDENTIALS_WRONG",
-        message: "there is no such session, or it is over: log in again".to_owned(),
-    })
-}
-
-/// The id of a session in the cookies of a request.
-pub fn session_of(_: &HeaderMap) -> Option<Secret> {
-    None
+/// Keeps what is wrong and goes on, so that all faults of a request are named at once.
+fn gather<T>(wrong: &mut Vec<Violation>, result: Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(Error::Invalid(violations)) => {
+            wrong.extend(violations);
+            None
+        }
+        Err(other) => {
+            wrong.push(Violation::new("", other.to_string()));
+            None
+        }
+    }
 }

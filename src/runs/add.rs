@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{Error, Result, SyncName, TenantId},
     db::Scope,
     runs::{Priority, Run, accept, operate, relay::is_external, store},
@@ -80,6 +81,13 @@ pub async fn add(app: &App, queue: &str, wish: Wish) -> Result<Run> {
         )
     };
     let run = accept::accept_in(&mut tx, app, request).await?;
+    let entry = Entry::new(
+        Some(run.name.tenant.clone()),
+        "queue.add",
+        format!("queues/{queue}"),
+    );
+    let entry = entry.detail(format!("as {}", run.name));
+    audit::record(&mut tx, entry, app.db.now()).await?;
     tx.commit().await?;
     accept::announce(app);
     Ok(run)

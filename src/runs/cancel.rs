@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{Error, Result, RunName},
     db::{Scope, Tx},
     runs::{Run, State, relay::is_external, store},
@@ -32,6 +33,8 @@ pub async fn withdraw(app: &App, name: &RunName, why: &str) -> Result<bool> {
     };
     if withdrawn {
         store::log(&mut tx, name, "warn", why, now).await?;
+        let entry = Entry::new(Some(name.tenant.clone()), "run.cancel", name).detail(why);
+        audit::record(&mut tx, entry, now).await?;
         tx.commit().await?;
     }
     Ok(withdrawn)
@@ -55,6 +58,8 @@ pub async fn cancel(app: &App, name: &RunName) -> Result<Run> {
             format!("the run is {} already", run.state),
         ));
     }
+    let entry = Entry::new(Some(name.tenant.clone()), "run.cancel", name);
+    audit::record(&mut tx, entry, app.db.now()).await?;
     tx.commit().await?;
     // The worker of this process need not wait for its next look either.
     app.work_arrived.notify_waiters();

@@ -86,6 +86,7 @@ impl From<Error> for Ended {
             Error::Unavailable {
                 reason, retry_at, ..
             } => Self::Retry(Failure::new(reason, message), retry_at, None),
+            Error::Limited { reason, .. } => Self::Retry(Failure::new(reason, message), None, None),
             Error::Conflict { .. } => {
                 Self::Retry(Failure::new("CHANGED_MEANWHILE", message), None, None)
             }

@@ -3,6 +3,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{Error, Result, RunName},
     db::Scope,
     runs::{
@@ -83,6 +84,11 @@ pub async fn set_paused(app: &App, name: &str, is_paused: bool) -> Result<Queue>
         ..before
     };
     store::set_pause(&mut tx, name, pause, app.db.now()).await?;
+    let action = match is_paused {
+        true => "queue.pause",
+        false => "queue.resume",
+    };
+    audit::record(&mut tx, of_queue_itself(action, name), app.db.now()).await?;
     tx.commit().await?;
     app.work_arrived.notify_waiters();
     get(app, name).await
@@ -132,6 +138,8 @@ pub async fn promote(app: &App, queue: &str, names: Vec<RunName>) -> Result<Vec<
     let mut done = Vec::new();
     for name in names {
         if store::promote(&mut tx, &name, app.db.now()).await? {
+            let entry = Entry::new(Some(name.tenant.clone()), "run.promote", &name);
+            audit::record(&mut tx, entry, app.db.now()).await?;
             done.push(name);
         }
     }
@@ -150,6 +158,8 @@ pub async fn remove(app: &App, queue: &str, names: Vec<RunName>) -> Result<Vec<R
         }
         let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
         if store::forget(&mut tx, &name, is_external(queue)).await? {
+            let entry = Entry::new(Some(name.tenant.clone()), "run.remove", &name);
+            audit::record(&mut tx, entry, app.db.now()).await?;
             tx.commit().await?;
             done.push(name);
         }
@@ -174,8 +184,16 @@ pub async fn clean(
     let scope = Scope::System("forget finished runs of all tenants");
     let mut tx = app.db.write(scope).await?;
     let removed = store::clean(&mut tx, name, state, before, is_external(name), limit).await?;
+    let detail = format!("{removed} runs, {state}, finished before {before}");
+    let entry = of_queue_itself("queue.clean", name).detail(detail);
+    audit::record(&mut tx, entry, app.db.now()).await?;
     tx.commit().await?;
     Ok(removed)
+}
+
+/// Queues belong to the installation.
+fn of_queue_itself(action: &'static str, name: &str) -> Entry {
+    Entry::new(None, action, format!("queues/{name}"))
 }
 
 fn is_open(state: State) -> bool {

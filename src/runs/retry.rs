@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{Error, Result, RunName},
     db::Scope,
     runs::{Run, State, store},
@@ -24,6 +25,8 @@ pub async fn retry(app: &App, name: &RunName) -> Result<Run> {
             ),
         ));
     }
+    let entry = Entry::new(Some(name.tenant.clone()), "run.retry", name);
+    audit::record(&mut tx, entry, app.db.now()).await?;
     tx.commit().await?;
     app.work_arrived.notify_waiters();
     Ok(run)

@@ -3,20 +3,27 @@
 
 use crate::{
     app::Door,
+    audit::{self, Counted},
     base::{
         Access as Allowed, Authenticate, Caller, Credential, Error, Needs, Result, Role, Secret,
         Who, sha256,
     },
     config::{Auth, BasicAuth},
-    people, tenants,
+    people,
+    tenants::{self, attempts::Attempts, keys::Keys},
 };
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use futures::future::BoxFuture;
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 use zeroize::Zeroizing;
 
 /// Who showed the key of the settings.
 const SETTINGS_KEY: &str = "admin key";
+/// What was shown is not good.
+const WRONG: &str = "CREDENTIALS_WRONG";
 
 /// Decides as the settings and the database say.
 pub(super) struct Access {
@@ -25,6 +32,17 @@ pub(super) struct Access {
     admin_key: Option<[u8; 32]>,
     is_required: bool,
     door: Door,
+    /// What the database knows, once it answered.
+    keys: OnceLock<Keys>,
+    /// Who guesses meanwhile.
+    attempts: Attempts,
+}
+
+/// Whether a key's question is a call of its own.
+#[derive(Clone, Copy)]
+enum Counts {
+    Call,
+    Nothing,
 }
 
 struct Expected {
@@ -44,7 +62,26 @@ impl Access {
             admin_key: auth.admin_key.as_ref().map(|key| sha256(key.expose())),
             is_required: auth.is_required,
             door,
+            keys: OnceLock::new(),
+            attempts: Attempts::new(auth.attempts),
         }
+    }
+
+    async fn still(
+        &self,
+        credential: Option<&Credential>,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Caller>> {
+        let caller = match credential {
+            None => return self.nothing_shown(address).map(Arc::new),
+            Some(Credential::Basic { username, password }) => {
+                return self.password(username, password, address).map(Arc::new);
+            }
+            Some(Credential::Bearer(text)) => {
+                self.key_or_session(text, address, Counts::Nothing).await?
+            }
+        };
+        self.without_disabled(caller).await
     }
 
     async fn decide(
@@ -52,18 +89,34 @@ impl Access {
         credential: Option<&Credential>,
         address: Option<IpAddr>,
         needs: Needs,
-    ) -> Result<Caller> {
+    ) -> Result<Arc<Caller>> {
+        // Before the database answered the first time there is nothing to be seen, and there are no rules.
+        if let Some(keys) = self.keys_if_open() {
+            keys.admit(address).await?;
+        }
         let decided = match credential {
-            None => self.nothing_shown(address),
+            None => self.nothing_shown(address).map(Arc::new),
             Some(Credential::Basic { username, password }) => {
-                self.password(username, password, address)
+                self.password(username, password, address).map(Arc::new)
             }
-            Some(Credential::Bearer(text)) => self.key_or_session(text, address).await,
+            Some(Credential::Bearer(text)) => {
+                match self.key_or_session(text, address, Counts::Call).await {
+                    Ok(caller) => self.without_disabled(caller).await,
+                    refused => refused,
+                }
+            }
         };
         match decided {
             // Who has a session that ended must be able to log in again.
-            Err(Error::Unauthenticated { .. }) if needs == Needs::Nothing => {
-                Ok(Caller::nobody(Allowed::none(), address))
+            Err(Error::Unauthenticated { .. } | Error::Limited { .. })
+                if needs == Needs::Nothing =>
+            {
+                Ok(Arc::new(Caller::nobody(Allowed::none(), address)))
+            }
+            Err(Error::Unauthenticated { reason, message }) if reason == WRONG => {
+                self.attempts().check(address)?;
+                self.attempts().failed(address);
+                Err(Error::Unauthenticated { reason, message })
             }
             decided => decided,
         }
@@ -74,7 +127,7 @@ impl Access {
             false => Ok(Caller::nobody(Allowed::Instance(Role::Admin), address)),
             true => Err(refused(
                 "CREDENTIALS_MISSING",
-                "show a key (authorization: Bearer sl_live_…), a session, or a name and a password by HTTP Basic authentication",
+                "show a key (authorization: Bearer sl_live_…), a session, or name and password by HTTP Basic authentication; the command line takes them from SYNCLINE_API_KEY or BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD",
             )),
         }
     }
@@ -86,37 +139,100 @@ impl Access {
         address: Option<IpAddr>,
     ) -> Result<Caller> {
         match &self.basic {
-            Some(expected) if expected.fits(username, password.expose()) => Ok(Caller {
-                name: expected.username.clone(),
-                who: Who::Password,
-                access: Allowed::Instance(Role::Admin),
-                address,
-            }),
             // Nobody is asked for a password, so none is wrong.
             None if !self.is_required => self.nothing_shown(address),
-            _ => Err(refused(
-                "CREDENTIALS_WRONG",
-                "the name or the password is wrong",
-            )),
+            expected => {
+                // A password can be guessed: after too many wrong ones not even the right one is looked at.
+                self.attempts().check(address)?;
+                match expected {
+                    Some(expected) if expected.fits(username, password.expose()) => Ok(Caller {
+                        name: expected.username.clone(),
+                        who: Who::Password,
+                        access: Allowed::Instance(Role::Admin),
+                        address,
+                    }),
+                    _ => Err(refused(WRONG, "the name or the password is wrong")),
+                }
+            }
         }
     }
 
-    async fn key_or_session(&self, text: &Secret, address: Option<IpAddr>) -> Result<Caller> {
+    async fn key_or_session(
+        &self,
+        text: &Secret,
+        address: Option<IpAddr>,
+        counts: Counts,
+    ) -> Result<Arc<Caller>> {
+        let digest = sha256(text.expose());
         if let Some(expected) = &self.admin_key
-            && verify_slices_are_equal(&sha256(text.expose()), expected).is_ok()
+            && verify_slices_are_equal(&digest, expected).is_ok()
         {
-            return Ok(Caller {
+            return Ok(Arc::new(Caller {
                 name: SETTINGS_KEY.to_owned(),
                 who: Who::Password,
                 access: Allowed::Instance(Role::Admin),
                 address,
-            });
+            }));
         }
-        let app = self.door.app().await?;
+        let keys = self.keys().await?;
         match people::is_session(text) {
-            true => people::authenticate(&app, text, address).await,
-            false => tenants::keys::authenticate(&app, text, address).await,
+            true => {
+                let caller = people::authenticate(keys.app(), text, address).await?;
+                Ok(Arc::new(caller))
+            }
+            false => match counts {
+                Counts::Call => keys.authenticate(text, &digest, address).await,
+                Counts::Nothing => keys.still(text, &digest, address).await,
+            },
         }
+    }
+
+    /// What the database knows; an error while it has not answered yet.
+    async fn keys(&self) -> Result<&Keys> {
+        if self.keys.get().is_none() {
+            let app = self.door.app().await?;
+            return Ok(self.keys.get_or_init(|| Keys::of(&app)));
+        }
+        self.keys_if_open()
+            .ok_or_else(|| Error::internal("what was there is gone"))
+    }
+
+    fn keys_if_open(&self) -> Option<&Keys> {
+        if let Some(keys) = self.keys.get() {
+            return Some(keys);
+        }
+        let app = self.door.now().ok()?;
+        Some(self.keys.get_or_init(|| Keys::of(&app)))
+    }
+
+    fn attempts(&self) -> &Attempts {
+        self.keys.get().map_or(&self.attempts, Keys::attempts)
+    }
+
+    /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
+    /// still look after their own account.
+    async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
+        let Allowed::Tenants(roles) = &caller.access else {
+            return Ok(caller);
+        };
+        let disabled = tenants::disabled(&self.door.app().await?).await?;
+        if !roles.keys().any(|tenant| disabled.contains(tenant)) {
+            return Ok(caller);
+        }
+        let mut left = roles.clone();
+        left.retain(|tenant, _| !disabled.contains(tenant));
+        if left.is_empty() && matches!(caller.who, Who::Key(_)) {
+            return Err(refused_tenant(&caller));
+        }
+        Arc::make_mut(&mut caller).access = Allowed::Tenants(left);
+        Ok(caller)
+    }
+}
+
+fn refused_tenant(caller: &Caller) -> Error {
+    Error::Denied {
+        reason: "TENANT_DISABLED",
+        message: format!("{} belongs to a tenant that is disabled", caller.name),
     }
 }
 
@@ -131,8 +247,34 @@ impl Authenticate for Access {
         credential: Option<&'a Credential>,
         address: Option<IpAddr>,
         needs: Needs,
-    ) -> BoxFuture<'a, Result<Caller>> {
+    ) -> BoxFuture<'a, Result<Arc<Caller>>> {
         Box::pin(self.decide(credential, address, needs))
+    }
+
+    fn still<'a>(
+        &'a self,
+        credential: Option<&'a Credential>,
+        address: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Arc<Caller>>> {
+        Box::pin(self.still(credential, address))
+    }
+
+    fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {
+        // Without a database there is nothing that could be refused, and nowhere to write it.
+        let Ok(app) = self.door.now() else {
+            return;
+        };
+        let tenant = caller.and_then(|caller| match &caller.access {
+            Allowed::Tenants(roles) if roles.len() == 1 => roles.keys().next().cloned(),
+            _ => None,
+        });
+        let actor = caller.map_or("anybody", |caller| &caller.name);
+        let address = caller.and_then(|caller| caller.address);
+        let counted = Counted {
+            address: address.map_or(String::new(), |address| address.to_string()),
+            ..Counted::done(tenant, "rpc.call", call, actor)
+        };
+        audit::count(&app, counted.refused(reason));
     }
 }
 
@@ -166,12 +308,15 @@ mod tests {
             is_required: basic.is_some(),
             basic,
             admin_key: None,
+            api_key: None,
+            key_rate_limit: 0,
+            attempts: None,
         };
         let (_, door) = crate::app::door();
         Access::new(&auth, door)
     }
 
-    async fn decide(access: &Access, shown: Option<Credential>) -> Result<Caller> {
+    async fn decide(access: &Access, shown: Option<Credential>) -> Result<Arc<Caller>> {
         access.decide(shown.as_ref(), None, Needs::Caller).await
     }
 
@@ -182,7 +327,7 @@ mod tests {
             password: "secret:1".into(),
         }));
         let right = decide(&access, shown("ada", "secret:1")).await.unwrap();
-        assert_eq!((right.name.as_str(), right.who), ("ada", Who::Password));
+        assert_eq!((right.name.as_str(), &right.who), ("ada", &Who::Password));
         for wrong in [
             None,
             shown("ada", "secret:2"),

@@ -3,11 +3,16 @@
 
 use crate::{
     app::App,
-    base::{Clock, Error, Result},
+    audit,
+    base::{Clock, Error, Result, Secret},
     config::{Config, Role},
     db::Target,
+    people,
     runs::{Worker, relay::Relay},
-    schedules::{Ticker, identity, ticker},
+    schedules::{
+        Ticker, identity,
+        ticker::{self, Chore},
+    },
     serve::{
         health::{Board, Watcher},
         left_behind,
@@ -19,9 +24,10 @@ use crate::{
         original::{self, Wanted},
     },
     syncs::alarm,
-    telemetry, tokens,
+    telemetry, tenants, tokens,
 };
 use std::{
+    io::{self, Write as _},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -129,15 +135,17 @@ impl Crew {
             notify: Arc::new(Operators),
             ..app
         };
+        let roles = &app.config.serve.roles;
+        if (roles.has(Role::Rpc) || roles.has(Role::Web))
+            && let Some(key) = tenants::keys::bootstrap(&app).await?
+        {
+            first_key(&key);
+        }
         // Before anything fires, whoever of the replicas fires it.
         identity::check(&app).await?;
-        let roles = &app.config.serve.roles;
         let ticking = CancellationToken::new();
         let ticker = match roles.has(Role::Scheduler) {
-            true => {
-                let chores = [&ticker::CHORES[..], &alarm::CHORES].concat();
-                Some(Ticker::start(app.clone(), &chores, ticking.clone()).await?)
-            }
+            true => Some(Ticker::start(app.clone(), &chores(), ticking.clone()).await?),
             false => None,
         };
         // Whoever accepts or executes runs hands them to Redis.
@@ -175,6 +183,12 @@ impl Crew {
         crew.others.spawn(watcher.keep_looking(crew.end.clone()));
         crew.others
             .spawn(tokens::keep_books(crew.app.clone(), crew.end.clone()));
+        crew.others.spawn(tenants::keys::keep_books(
+            crew.app.clone(),
+            crew.end.clone(),
+        ));
+        crew.others
+            .spawn(audit::keep_books(crew.app.clone(), crew.end.clone()));
         crew.others
             .spawn(telemetry::metrics::keep_small(crew.end.clone()));
         Ok(crew)
@@ -201,6 +215,27 @@ impl Crew {
         self.others.wait().await;
         self.app.db.close().await;
     }
+}
+
+/// Shows the first key to the person who starts the installation, this once: beside the log, which others keep and read.
+fn first_key(key: &Secret) {
+    let text = format!(
+        "\nThe first key of this installation. It allows everything, and is shown only now:\n\n    {}\n\n",
+        key.expose()
+    );
+    // Nobody listens: another key is made on this machine, as the documentation says.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// What comes at fixed hours: the chores of this floor's rooms, each on every replica.
+fn chores() -> Vec<Chore> {
+    let mut chores = [&ticker::CHORES[..], &alarm::CHORES].concat();
+    chores.push(Chore {
+        name: "forget sessions that are over",
+        cron: "40 */5 * * * *",
+        work: |app| Box::pin(async move { people::sweep(&app).await }),
+    });
+    chores
 }
 
 fn millis(duration: Duration) -> u64 {

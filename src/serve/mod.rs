@@ -26,6 +26,7 @@ use crate::{
     base::{Error, Result},
     config::{Config, Role},
     db::Engine,
+    people::Cookies,
     telemetry::metrics,
     web::Site,
 };
@@ -99,6 +100,8 @@ pub async fn run(start: Start, listeners: Listeners, shutdown: CancellationToken
         health: board.read(),
         guard: guard.clone(),
         guarded: config.auth.is_required,
+        login: config.auth.is_required && config.auth.basic.is_none(),
+        cookies: Cookies::of(config),
         request_time: config.limits.request_time,
         roles: config.serve.roles.clone(),
         grpc: grpc_address,

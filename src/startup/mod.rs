@@ -42,6 +42,7 @@ pub async fn open(config: Config, clock: Clock, migrate: Migrate) -> Result<App>
         Migrate::Apply => db::migrate::run(&db).await?.check()?,
         Migrate::Refuse => db::migrate::status(&db).await?.check()?,
     }
+    db::guard::check(&db, config.database.allow_superuser).await?;
     assemble(config, db).await
 }
 

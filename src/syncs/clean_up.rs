@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit,
     base::{Error, Result},
     connectors::clockify::{ClockifyError, Deleted, Entry},
     runs,
@@ -100,6 +101,11 @@ pub async fn clean_up(app: &App, sync: &Sync, request: Request) -> Result<Report
         ));
     }
     drop(tx);
+    let mut tx = app.db.write(pass.scope()).await?;
+    let entry = audit::Entry::new(Some(sync.name.tenant.clone()), "sync.clean_up", &sync.name);
+    let entry = entry.detail(format!("{} entries from {start} to {end}", report.found));
+    audit::record(&mut tx, entry, app.db.now()).await?;
+    tx.commit().await?;
     for entry in ours {
         // Forgotten first: if we die in between, the entry is found by its marker and taken over, and can be cleaned up
         // again. The other way round it would count as deleted by the user, for good.

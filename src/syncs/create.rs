@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{
         Error, Result, SyncName, TenantId, TokenName, Violation, error::all_valid, name::shown,
     },
@@ -65,6 +66,8 @@ pub async fn create(app: &App, create: Create) -> Result<Sync> {
     if !put(app, &mut tx, &sync, create.schedule).await? {
         return Err(exists());
     }
+    let entry = Entry::new(Some(sync.name.tenant.clone()), "sync.create", &sync.name);
+    audit::record(&mut tx, entry, now).await?;
     tx.commit().await?;
     Ok(sync)
 }

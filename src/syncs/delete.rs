@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{Error, Result, SyncName},
     db::Scope,
     runs, schedules,
@@ -27,5 +28,7 @@ pub async fn delete(app: &App, name: &SyncName, etag: &str) -> Result<()> {
     }
     schedules::change::remove(&mut tx, &schedule::key(name)).await?;
     store::syncs::delete(&mut tx, name).await?;
+    let entry = Entry::new(Some(name.tenant.clone()), "sync.delete", name);
+    audit::record(&mut tx, entry, app.db.now()).await?;
     tx.commit().await
 }

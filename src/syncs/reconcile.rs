@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit,
     base::Result,
     connectors::clockify::Entry,
     syncs::{
@@ -68,6 +69,11 @@ pub async fn reconcile(app: &App, sync: &Sync, days: u32, only_report: bool) -> 
         let mut summary = Summary::default();
         pass.second_copies(&view, true, &mut summary).await?;
         report.duplicates_deleted = summary.duplicates_deleted;
+        let mut tx = app.db.write(pass.scope()).await?;
+        let tenant = Some(sync.name.tenant.clone());
+        let entry = audit::Entry::new(tenant, "sync.reconcile", &sync.name);
+        audit::record(&mut tx, entry, app.db.now()).await?;
+        tx.commit().await?;
     }
     Ok(report)
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{Error, Result, RunName, SyncName},
     db::{Scope, Tx},
     runs::{self, accept},
@@ -52,6 +53,8 @@ pub async fn pause(app: &App, sync: &SyncName, note: &str) -> Result<Schedule> {
     let mut tx = app.db.write(Scope::Tenant(sync.tenant.clone())).await?;
     let paused = change::pause(app, &mut tx, &key(sync), note).await?;
     let paused = paused.ok_or_else(none)?;
+    let entry = Entry::new(Some(sync.tenant.clone()), "sync.pause", sync).detail(note);
+    audit::record(&mut tx, entry, app.db.now()).await?;
     tx.commit().await?;
     accept::announce(app);
     Ok(paused)
@@ -62,6 +65,8 @@ pub async fn resume(app: &App, sync: &SyncName) -> Result<Schedule> {
     let mut tx = app.db.write(Scope::Tenant(sync.tenant.clone())).await?;
     let resumed = change::resume(app, &mut tx, &key(sync)).await?;
     let resumed = resumed.ok_or_else(none)?;
+    let entry = Entry::new(Some(sync.tenant.clone()), "sync.resume", sync);
+    audit::record(&mut tx, entry, app.db.now()).await?;
     tx.commit().await?;
     Ok(resumed)
 }
@@ -114,6 +119,9 @@ pub async fn backfill(
             return read_again(&answer);
         }
     }
+    let detail = format!("{} runs, from {} to {}", filled.len(), range.0, range.1);
+    let entry = Entry::new(Some(sync.tenant.clone()), "sync.backfill", sync).detail(detail);
+    audit::record(&mut tx, entry, now).await?;
     tx.commit().await?;
     accept::announce(app);
     Ok(filled)

@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{Error, Result, SyncName},
     db::Scope,
     runs::{Priority, Run, accept},
@@ -52,5 +53,15 @@ pub async fn start(app: &App, sync: SyncName, arguments: Arguments, terms: Terms
         max_attempts: terms.max_attempts,
         ..accept::Request::new(KIND, sync, "manual", arguments)
     };
-    accept::accept(app, request).await
+    let mut tx = app
+        .db
+        .write(Scope::Tenant(found.name.tenant.clone()))
+        .await?;
+    let run = accept::accept_in(&mut tx, app, request).await?;
+    let entry = Entry::new(Some(found.name.tenant.clone()), "sync.run", &found.name);
+    let entry = entry.detail(format!("as {}", run.name));
+    audit::record(&mut tx, entry, app.db.now()).await?;
+    tx.commit().await?;
+    accept::announce(app);
+    Ok(run)
 }

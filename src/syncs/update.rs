@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{Error, Result, SyncName, TokenName},
     db::Scope,
     schedules::{self, Spec},
@@ -85,6 +86,8 @@ pub async fn update(app: &App, update: Update) -> Result<Sync> {
         let key = schedule::key(&sync.name);
         schedules::store::set_lane(&mut tx, &key, schedule::lane(&sync)).await?;
     }
+    let entry = Entry::new(Some(sync.name.tenant.clone()), "sync.update", &sync.name);
+    audit::record(&mut tx, entry, app.db.now()).await?;
     tx.commit().await?;
     Ok(sync)
 }

@@ -9,6 +9,7 @@ pub use redirect::Redirected;
 
 use crate::{
     app::App,
+    audit::{self, Entry},
     base::{Error, Result, Secret, TokenName, Violation, error::all_valid, sha256},
     connectors::google::{OAuthError, oauth},
     db::Scope,
@@ -112,6 +113,12 @@ pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
     }
     store::drop_old_consents(&mut tx, &name.tenant, now).await?;
     store::add_consent(&mut tx, &name, &hash, &row, now).await?;
+    let entry = Entry::new(
+        Some(name.tenant.clone()),
+        "token.begin_authorization",
+        &name,
+    );
+    audit::record(&mut tx, entry, now).await?;
     tx.commit().await?;
     Ok(Authorization {
         url: consent.url.into(),

@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, Counted},
     base::{Error, Result, TokenName},
     tokens::{Standing, Token, account, view},
 };
@@ -25,6 +26,12 @@ pub struct Health {
 /// refresh token is not spent. A provider that does not answer is an error: then nothing was found out.
 pub async fn check(app: &App, name: &TokenName) -> Result<Health> {
     let mut problems = Vec::new();
+    let checked = Counted::done(
+        Some(name.tenant.clone()),
+        "token.check",
+        name,
+        &audit::actor(),
+    );
     let works = match account::find(app, name).await {
         Ok(_) => true,
         Err(
@@ -37,6 +44,7 @@ pub async fn check(app: &App, name: &TokenName) -> Result<Health> {
         Err(error) => return Err(error),
     };
     let token = view::get(app, name).await?;
+    audit::count(app, checked);
     let now = app.db.now();
     let missing = token.missing_scopes();
     if works && !missing.is_empty() {

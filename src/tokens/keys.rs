@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    audit,
+    audit::{self},
     base::{Error, Result},
     config::Config,
     db::{Db, Scope},

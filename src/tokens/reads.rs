@@ -1,13 +1,13 @@
-//! Counts how often each caller got a token, and writes the counts down now and then.
+//! Counts how often each caller got a token, and writes the counts into the audit now and then.
 
 use crate::{
     app::App,
-    base::{Result, TokenName},
+    audit::{self, Counted},
+    base::{Error, Result, TokenName},
     db::Scope,
     tokens::{
         history, keys,
         memory::{self, lock},
-        store,
     },
 };
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
@@ -66,6 +66,18 @@ impl Count {
     }
 }
 
+/// Counts that a token that is there was not handed out. What is not there is not counted: callers make up names.
+pub(super) fn count_refused(app: &App, name: &TokenName, caller: &str, error: &Error) {
+    let reason = match error {
+        Error::Precondition { reason, .. } | Error::Unavailable { reason, .. } => reason,
+        Error::NeedsReauth { .. } => "NEEDS_REAUTH",
+        _ => return,
+    };
+    let tenant = Some(name.tenant.clone());
+    let counted = Counted::done(tenant, "token.read", name, caller);
+    audit::count(app, counted.refused(reason));
+}
+
 /// Writes down what was counted so far. What cannot be written is kept for the next time.
 pub async fn flush_reads(app: &App) -> Result<()> {
     let mut first_error = Ok(());
@@ -81,7 +93,9 @@ pub async fn flush_reads(app: &App) -> Result<()> {
 async fn write(app: &App, name: &TokenName, counts: &[Count]) -> Result<()> {
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
     for count in counts {
-        store::add_reads(&mut tx, name, &count.caller, count.minute, count.reads).await?;
+        let tenant = Some(name.tenant.clone());
+        let read = Counted::done(tenant, "token.read", name, &count.caller);
+        audit::add_count(&mut tx, &read, count.minute, count.reads).await?;
     }
     tx.commit().await
 }

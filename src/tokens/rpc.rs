@@ -8,8 +8,8 @@ use crate::{
     base::{Error, Result, Secret, TokenName, Violation, reach},
     tokens::{
         self, Begin, Complete, Create, Given, Kind, OauthGrant, Provider, Redirected, Scopes,
-        Standing, Token, Update, authorize, check, create, delete, gather, issue, keys, refresh,
-        revoke, update, view,
+        Standing, Token, Update, authorize, check, create, delete, gather, issue, keys, reads,
+        refresh, revoke, update, view,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -183,7 +183,9 @@ impl TokenService for Service {
             return Err(Error::Invalid(wrong).into());
         };
         let required = &request.required_scopes;
-        let issued = issue::issue(&self.0, &name, min_validity, required, caller).await?;
+        let issued = issue::issue(&self.0, &name, min_validity, required, caller).await;
+        let issued =
+            issued.inspect_err(|error| reads::count_refused(&self.0, &name, caller, error))?;
         Ok(Response::new(v1::IssueAccessTokenResponse {
             access_token: issued.secret.expose().to_owned(),
             token_type: match issued.kind {

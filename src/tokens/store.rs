@@ -1,4 +1,4 @@
-//! The SQL of this room: tokens themselves. Events, reads and consents are in the files below.
+//! The SQL of this room: tokens themselves. Events and consents are in the files below.
 //!
 //! Two numbers guard a row. `version` counts what people see, and a person's change is applied only to the version it
 //! was made for. `grant_version` counts the secrets: a refresher stores an answer only where the grant is still the one
@@ -7,14 +7,12 @@
 mod consents;
 mod events;
 mod lease;
-mod reads;
 mod sealed;
 
 pub(super) use consents::{Consent, add_consent, drop_old_consents, take_consent};
 pub use events::Event;
 pub(super) use events::{add_event, events, forget_events};
 pub(super) use lease::{give_up, put_off, release};
-pub(super) use reads::{add_reads, forget_reads};
 pub(super) use sealed::{
     check_sealed, count_needing_owner, is_retired, lock_sealed, not_sealed_with, replace_sealed,
     replace_verifier, retire_key, sealed_by, sealed_key_ids, verifiers_not_sealed_with,

@@ -1,9 +1,8 @@
 //! Asks everybody who comes in who they are, and whether that is enough for the page.
 
 use crate::{
-    base::Needs,
-    people,
-    web::{Site, problem::Problem},
+    base::{Error, Needs},
+    web::{Site, login, problem::Problem},
 };
 use axum::{
     extract::{Request, State},
@@ -27,13 +26,19 @@ pub async fn guard(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let cookie = people::session_of(request.headers());
+    let cookie = gate.site.cookies.session(request.headers());
     let (headers, extensions) = (request.headers(), request.extensions());
     let admitted = gate
         .site
         .guard
         .admit(headers, cookie, extensions, gate.needs);
-    let (caller, reach) = admitted.await?;
+    let (caller, reach) = match admitted.await {
+        Ok(admitted) => admitted,
+        Err(Error::Unauthenticated { .. }) if gate.site.asks_people(&request) => {
+            return Ok(login::first(request.uri()));
+        }
+        Err(error) => return Err(error.into()),
+    };
     request.extensions_mut().insert(caller);
     Ok(reach.contain(next.run(request)).await)
 }

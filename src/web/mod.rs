@@ -7,6 +7,7 @@ mod access;
 mod around;
 pub mod health;
 mod index;
+mod login;
 mod metrics;
 mod origin;
 mod problem;
@@ -18,14 +19,18 @@ use crate::{
     app::Door,
     base::{Error, Needs, Role as Least},
     config::{Role, Roles},
+    people::Cookies,
 };
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request},
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
-use http::Uri;
+use http::{
+    Method, Uri,
+    header::{ACCEPT, AUTHORIZATION},
+};
 use problem::Problem;
 use std::{net::SocketAddr, time::Duration};
 use tokio::sync::watch;
@@ -44,12 +49,30 @@ pub struct Site {
     pub guard: Guard,
     /// Whether the guard wants to see a password. If not, only this machine can reach us.
     pub guarded: bool,
+    /// Whether people have an account of their own to log in with, and no box of the browser's asks them for the password of
+    /// the settings.
+    pub login: bool,
+    /// How browsers keep their sessions.
+    pub cookies: Cookies,
     /// How long one request may take.
     pub request_time: Duration,
     /// Which parts of a server this process is.
     pub roles: Roles,
     /// Where gRPC is answered, if here.
     pub grpc: Option<SocketAddr>,
+}
+
+impl Site {
+    /// Whether somebody in front of a browser asks for a page, who may log in and then come back.
+    fn asks_people(&self, request: &Request) -> bool {
+        let headers = request.headers();
+        let accepts = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+        self.login
+            && self.roles.has(Role::Web)
+            && *request.method() == Method::GET
+            && !headers.contains_key(AUTHORIZATION)
+            && accepts.is_some_and(|accept| accept.contains("text/html"))
+    }
 }
 
 /// All pages of a process with these roles.
@@ -65,6 +88,7 @@ pub fn router(site: Site) -> Router {
         let queues = Router::new().route("/admin/queues", get(queues::show));
         closed = closed
             .merge(behind(&site, Needs::Caller, known))
+            .merge(behind(&site, Needs::Nothing, login::pages()))
             .merge(behind(&site, Needs::Tenant(Least::Operator), operators))
             .merge(behind(&site, Needs::Instance(Least::Viewer), queues));
     }

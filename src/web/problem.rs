@@ -64,7 +64,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::Precondition { .. }
         | Error::Refused { .. }
         | Error::Cancelled => StatusCode::CONFLICT,
-        Error::Exhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Exhausted { .. } | Error::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Unavailable { .. } | Error::Late { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -23,6 +23,7 @@ mod serve;
 mod simulator;
 mod store;
 mod syncs;
+mod tenants;
 mod testkit;
 mod tls;
 mod tokens;

@@ -83,9 +83,7 @@ impl Database {
     async fn copy_of(template: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        postgres()
-            .administer(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
-            .await;
+        postgres().copy_database(&name, template).await;
         Self(Place::Postgres { name })
     }
 
@@ -190,7 +188,7 @@ impl Database {
 
     /// A connection as the superuser of the server; PostgreSQL only.
     pub async fn superuser(&self) -> PgConnection {
-        PgConnection::connect(&self.url())
+        PgConnection::connect(&self.url_of("postgres"))
             .await
             .expect("the server is up")
     }
@@ -210,7 +208,7 @@ impl Database {
         match &self.0 {
             Place::Postgres { name } => {
                 let mut command = postgres().program("pg_dump");
-                super::server::run(command.args(["-d", &postgres().url(name)])).stdout
+                super::server::run(command.args(["-d", &postgres().admin_url(name)])).stdout
             }
             Place::Sqlite { file, .. } => {
                 let mut bytes = std::fs::read(file).expect("the file is there");
@@ -230,7 +228,7 @@ impl Drop for Database {
                 "--force",
                 "--if-exists",
                 "--maintenance-db",
-                &postgres().url("postgres"),
+                &postgres().admin_url("postgres"),
                 name,
             ]);
             // Nobody waits for it: it only keeps the disk from filling up.
@@ -241,9 +239,7 @@ impl Drop for Database {
 
 /// Keeps the error, so that each test shows it.
 async fn make_template() -> Result<(), String> {
-    postgres()
-        .administer(&format!("CREATE DATABASE {TEMPLATE}"))
-        .await;
+    postgres().create_database(TEMPLATE, "pg_default").await;
     let options = Options::postgres(postgres().url(TEMPLATE));
     let migrate = async {
         let db = Db::connect(options, Clock::system()).await?;

@@ -30,7 +30,10 @@ autovacuum_naptime = 1h
 log_min_messages = warning
 ";
 
-/// A running cluster. Everybody on loopback is the superuser `postgres`; there is nothing in it but test data.
+/// Who the program is to the server: may make roles, because it migrates by itself, and is bound by row-level security.
+const PROGRAM: &str = "program";
+
+/// A running cluster. Everybody on loopback may be anybody; there is nothing in it but test data.
 pub struct Postgres {
     port: u16,
     programs: PathBuf,
@@ -93,13 +96,18 @@ impl Postgres {
         fs::write(data.join("postgresql.conf"), settings).expect("the settings can be written");
 
         let port = start_on_a_free_port(|port| pg_ctl(user.as_ref(), &programs, &folder, port));
-        Self {
+        let cluster = Self {
             port,
             programs,
             folder,
             user,
             _watchdog: watchdog,
-        }
+        };
+        run(cluster
+            .program("psql")
+            .args(["-q", "-d", &cluster.admin_url("postgres"), "-c"])
+            .arg(format!("CREATE ROLE {PROGRAM} LOGIN CREATEROLE")));
+        cluster
     }
 
     /// Ends the server at once (SIGKILL to its first process), as a power cut would. Returns when nobody answers.
@@ -144,15 +152,21 @@ impl Postgres {
         });
     }
 
-    /// Makes a database, its files in the given tablespace.
+    /// Makes a database of the program's, its files in the given tablespace.
     pub async fn create_database(&self, name: &str, tablespace: &str) {
-        self.administer(&format!("CREATE DATABASE {name} TABLESPACE {tablespace}"))
-            .await;
+        let sql = format!("CREATE DATABASE {name} OWNER {PROGRAM} TABLESPACE {tablespace}");
+        self.administer(&sql).await;
+    }
+
+    /// Makes a database of the program's with all that is in another one.
+    pub async fn copy_database(&self, name: &str, template: &str) {
+        let sql = format!("CREATE DATABASE {name} OWNER {PROGRAM} TEMPLATE {template}");
+        self.administer(&sql).await;
     }
 
     /// Runs a statement as the superuser.
     pub async fn administer(&self, sql: &str) {
-        let mut connection = PgConnection::connect(&self.url("postgres"))
+        let mut connection = PgConnection::connect(&self.admin_url("postgres"))
             .await
             .expect("the server is up");
         connection
@@ -181,8 +195,13 @@ impl Postgres {
         self.folder.join("data/postmaster.pid")
     }
 
-    /// The URL of a database of the cluster, as its superuser.
+    /// The URL of a database of the cluster, as the program's user.
     pub fn url(&self, database: &str) -> String {
+        self.url_of(PROGRAM, database)
+    }
+
+    /// The same as the cluster's superuser.
+    pub fn admin_url(&self, database: &str) -> String {
         self.url_of("postgres", database)
     }
 

@@ -166,6 +166,7 @@ fn everything_that_is_wrong_is_reported_at_once_with_its_place() {
     .unwrap();
     let environment = [
         ("SYNCLINE_GRPC_ADDR", "0.0.0.0:50051"),
+        ("SYNCLINE_AUTH_REQUIRED", "false"),
         ("SYNCLINE_OUTBOUND_RETRYS", "1"),
         ("SYNCLINE_GOOGLE_MEET_URL", "http://example.org"),
         ("SYNCLINE_CLOCKIFY_BUDGET", "50"),

@@ -134,6 +134,7 @@ fn refused(error: Error) -> Result<Adopted> {
     match error {
         passing @ (Error::Unavailable { .. }
         | Error::Exhausted { .. }
+        | Error::Limited { .. }
         | Error::Conflict { .. }
         | Error::Late { .. }
         | Error::Cancelled

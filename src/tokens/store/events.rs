@@ -1,6 +1,7 @@
 //! What happened to tokens. Ids grow with time, so they are also the order.
 
 use crate::{
+    audit::{self, Entry},
     base::{Result, TokenName},
     db::{Tx, execute, fetch_all},
     tokens::EventKind,
@@ -22,7 +23,7 @@ pub struct Event {
     pub detail: String,
 }
 
-/// Notes an event.
+/// Notes an event, here and in the audit.
 pub(in crate::tokens) async fn add_event(
     tx: &mut Tx,
     name: &TokenName,
@@ -42,7 +43,29 @@ pub(in crate::tokens) async fn add_event(
         kind.as_str(),
         detail,
     )?;
-    Ok(())
+    let (action, was_done) = audited(kind);
+    let entry = Entry::new(Some(name.tenant.clone()), action, name).detail(detail);
+    let entry = match was_done {
+        true => entry,
+        false => entry.refused(&kind.as_str().to_uppercase()),
+    };
+    audit::record(tx, entry, at).await
+}
+
+/// What was tried, as the audit calls it, and whether it was done.
+fn audited(kind: EventKind) -> (&'static str, bool) {
+    match kind {
+        EventKind::Created => ("token.create", true),
+        EventKind::Updated => ("token.update", true),
+        EventKind::Authorized => ("token.authorize", true),
+        EventKind::Refreshed => ("token.refresh", true),
+        EventKind::RefreshFailed => ("token.refresh", false),
+        EventKind::UnknownOutcome => ("token.refresh", false),
+        EventKind::NeedsReauth => ("token.refresh", false),
+        EventKind::Revoked => ("token.revoke", true),
+        EventKind::Rewrapped => ("token.rewrap", true),
+        EventKind::Deleted => ("token.delete", true),
+    }
 }
 
 /// Up to `limit` events of a token, the newest first, before `before`.

@@ -108,10 +108,11 @@ impl Site {
 
     /// Starts a server on the wires, and waits until it is ready.
     async fn start(&self) -> Process {
-        let database = format!(
-            "postgres://postgres@127.0.0.1:{}/syncline",
-            self.to_postgres.port()
-        );
+        let port = |port: u16| format!(":{port}/");
+        let database = self
+            .postgres
+            .url("syncline")
+            .replace(&port(self.postgres.port()), &port(self.to_postgres.port()));
         let command = self.command(&["serve"]).env("DATABASE_URL", database).env(
             "REDIS_URL",
             format!("redis://127.0.0.1:{}", self.to_redis.port()),
@@ -136,7 +137,7 @@ impl Site {
     }
 
     async fn query(&self, sql: &'static str) -> Vec<(Uuid, String)> {
-        let mut connection = PgConnection::connect(&self.postgres.url("syncline"))
+        let mut connection = PgConnection::connect(&self.postgres.admin_url("syncline"))
             .await
             .expect("the server is up");
         sqlx::query_as(sql)

@@ -154,7 +154,8 @@ async fn a_copied_file_and_a_copied_database_of_the_same_server_are_found_out() 
 
 /// Runs a statement beside the database, because nobody may be in one that is copied.
 async fn server(database: &Database, sql: String) {
-    let url = database.url().replace(database.name(), "postgres");
+    let url = database.url_of("postgres");
+    let url = url.replace(database.name(), "postgres");
     let mut connection = sqlx::PgConnection::connect(&url).await.unwrap();
     connection
         .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)))

@@ -165,7 +165,7 @@ async fn reads_are_counted_per_token_caller_and_minute(database: Database) {
     let counts = office
         .database
         .column(&format!(
-            "SELECT caller || ' ' || CAST(reads AS TEXT) FROM {schema}token_reads ORDER BY minute, caller"
+            "SELECT actor || ' ' || CAST(count AS TEXT) FROM {schema}audit_counts ORDER BY minute, actor"
         ))
         .await;
     assert_eq!(counts, ["one 3", "two 1", "one 1"]);

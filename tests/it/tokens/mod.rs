@@ -1,5 +1,6 @@
 //! Tokens: kept, refreshed once, never lost, never shown.
 
+mod audit;
 mod canaries;
 mod consent;
 mod credentials;

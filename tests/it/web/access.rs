@@ -105,22 +105,25 @@ async fn the_command_line_shows_them_to_the_server_that_is_named() {
 }
 
 #[tokio::test]
-async fn other_machines_may_call_only_when_there_is_a_password() {
+async fn other_machines_may_call_only_who_is_asked_who_he_is() {
     let stage = Stage::new();
     for (variable, key) in [
         ("SYNCLINE_GRPC_ADDR", "grpc.addr"),
         ("SYNCLINE_HTTP_ADDR", "http.addr"),
     ] {
         let open = stage.command(&["serve"]).env(variable, "0.0.0.0:0");
-        let refused = ended(open).await;
+        let refused = ended(open.env("SYNCLINE_AUTH_REQUIRED", "false")).await;
         assert_eq!(refused.code, 64, "{}", refused.text);
         assert!(refused.text.contains(key), "{}", refused.text);
-        assert!(
-            refused.text.contains("BASIC_AUTH_USERNAME"),
-            "{}",
-            refused.text
-        );
+        assert!(refused.text.contains("auth.required"), "{}", refused.text);
     }
+    let open = stage
+        .command(&["--json", "serve"])
+        .env("SYNCLINE_HTTP_ADDR", "0.0.0.0:0");
+    let asking = Server::ready(open).await;
+    let nobody = asking.request(Method::GET, "/").send().await.unwrap();
+    assert_eq!(reason(nobody).await, "CREDENTIALS_MISSING");
+    drop(asking);
     let command = guarded(stage.command(&["--json", "serve"]))
         .env("SYNCLINE_GRPC_ADDR", "0.0.0.0:0")
         .env("SYNCLINE_HTTP_ADDR", "0.0.0.0:0");
@@ -152,7 +155,7 @@ async fn reads_of_tokens_are_counted_for_the_name_that_was_shown() {
 
     let options = SqliteConnectOptions::new().filename(stage.folder.path().join("syncline.db"));
     let mut file = SqliteConnection::connect_with(&options).await.unwrap();
-    let callers: Vec<String> = sqlx::query_scalar("SELECT caller FROM token_reads")
+    let callers: Vec<String> = sqlx::query_scalar("SELECT actor FROM audit_counts")
         .fetch_all(&mut file)
         .await
         .unwrap();

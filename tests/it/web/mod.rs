@@ -1,6 +1,7 @@
 //! HTTP and the guard, as callers meet them; a server that is split into roles, and one whose database is not there.
 
 mod access;
+mod audit;
 mod drain;
 mod figures;
 mod matrix;

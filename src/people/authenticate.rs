@@ -1,0 +1,74 @@
+//! Who has a session: asked at every call, mostly answered from memory.
+
+use crate::{
+    app::App,
+    base::{Caller, Error, Result, Secret, Who},
+    people::{
+        PersonName,
+        memory::{self, Known, hash_of},
+        person::access,
+        sessions::{WRITTEN_EVERY, idle_after},
+        store,
+    },
+};
+use std::{net::IpAddr, time::Instant};
+
+/// Who has this session. [`Error::Unauthenticated`] alike for an unknown one and one that is over.
+pub async fn authenticate(app: &App, token: &Secret, address: Option<IpAddr>) -> Result<Caller> {
+    let hash = hash_of(token);
+    let memory = memory::of(app);
+    let known = memory.session(hash, async || read(app, &hash).await);
+    match known.await? {
+        Some(known) if !known.is_over(app.db.now()) => Ok(Caller {
+            address,
+            ..known.caller.clone()
+        }),
+        _ => Err(Error::Unauthenticated {
+            reason: "CREDENTIALS_WRONG",
+            message: "there is no such session, or it is over: log in again".to_owned(),
+        }),
+    }
+}
+
+async fn read(app: &App, hash: &[u8; 32]) -> Result<Option<Known>> {
+    let read_at = Instant::now();
+    let mut tx = app.db.read(store::SCOPE).await?;
+    let Some(row) = store::session_by_token(&mut tx, hash).await? else {
+        return Ok(None);
+    };
+    let Some(person) = store::get(&mut tx, row.person_id).await? else {
+        return Ok(None);
+    };
+    let memberships = store::memberships(&mut tx, row.person_id).await?;
+    drop(tx);
+    let now = app.db.now();
+    let idle = idle_after(app);
+    let was_idle = |idle| row.used_at + idle + WRITTEN_EVERY <= now;
+    if row.expires_at <= now || idle.is_some_and(was_idle) {
+        return Ok(None);
+    }
+    let mut used_at = row.used_at;
+    if now - used_at >= WRITTEN_EVERY {
+        used_at = now;
+        let written = async {
+            let mut tx = app.db.write(store::SCOPE).await?;
+            store::use_session(&mut tx, row.session_id, now).await?;
+            tx.commit().await
+        };
+        // Whoever has a session may read even where nothing can be written.
+        if let Err(error) = written.await {
+            tracing::warn!(%error, "the use of a session cannot be written down");
+        }
+    }
+    let caller = Caller {
+        name: PersonName(row.person_id).to_string(),
+        who: Who::User {
+            user: row.person_id,
+            session: row.session_id,
+        },
+        access: access(person.instance_role(), &memberships),
+        address: None,
+    };
+    let idle_at = idle.map(|idle| used_at + idle + WRITTEN_EVERY);
+    Ok(Some(Known::new(caller, row.expires_at, idle_at, read_at)))
+}

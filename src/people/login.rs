@@ -1,0 +1,144 @@
+//! Begins a session, by a password or by an id token of Google.
+
+use crate::{
+    app::App,
+    audit,
+    base::{Error, Result, Secret, Violation, error::all_valid},
+    people::{
+        Begun, Origin, Person, Profile, google, memory,
+        password::{self, Verdict},
+        rules, sessions, store,
+    },
+};
+use std::time::{Duration, Instant};
+
+/// Nobody learns earlier that a login failed, whatever was wrong: an unknown name, a wrong password, one whose hash takes
+/// longer. It slows down who guesses, too.
+const REFUSED_AFTER: Duration = Duration::from_millis(400);
+
+/// How somebody wants to log in: by name and password, or by Google.
+#[derive(Clone, Debug, Default)]
+pub struct Login {
+    /// User name or address.
+    pub login: String,
+    /// Its password.
+    pub password: Secret,
+    /// An id token of Google, instead.
+    pub google_id_token: Secret,
+}
+
+/// Begins a session, and ends the one that the caller shows. `LOGIN_WRONG` alike, and after the same time, for an unknown name,
+/// a wrong password, and somebody who has none.
+pub async fn login(app: &App, login: Login, origin: &Origin) -> Result<(Profile, Begun)> {
+    check(&login)?;
+    let begun = Instant::now();
+    let outcome = match login.google_id_token.is_empty() {
+        true => by_password(app, &login, origin).await,
+        false => google::enter(app, &login.google_id_token, origin).await,
+    };
+    if let Err(Error::Unauthenticated { .. }) = &outcome {
+        tokio::time::sleep(REFUSED_AFTER.saturating_sub(begun.elapsed())).await;
+    }
+    if outcome.is_ok() {
+        // The session that the caller showed ended.
+        memory::of(app).forget();
+    }
+    outcome
+}
+
+fn check(login: &Login) -> Result<()> {
+    let mut wrong = Vec::new();
+    let by_name = !login.login.is_empty() || !login.password.is_empty();
+    match (by_name, login.google_id_token.is_empty()) {
+        (true, false) => wrong.push(Violation::new(
+            "google_id_token",
+            "expected either login and password, or google_id_token",
+        )),
+        (false, false) => {}
+        (_, true) => {
+            if login.login.is_empty() {
+                let message = "expected a user name or an e-mail address";
+                wrong.push(Violation::new("login", message));
+            }
+            if login.password.is_empty() {
+                wrong.push(Violation::new("password", "expected the password"));
+            }
+        }
+    }
+    all_valid(wrong)
+}
+
+async fn by_password(app: &App, login: &Login, origin: &Origin) -> Result<(Profile, Begun)> {
+    let key = rules::key(&login.login);
+    let memory = memory::of(app);
+    memory.attempts().take(&key, app.db.now())?;
+    let mut tx = app.db.read(store::SCOPE).await?;
+    // PostgreSQL takes no such text, and nobody has such a name.
+    let person = match key.contains('\0') {
+        true => None,
+        false => store::by_login(&mut tx, &key).await?,
+    };
+    drop(tx);
+    let stored = person
+        .as_ref()
+        .and_then(|person| person.password_hash.clone());
+    let verdict = password::verify(app, &login.password, stored.clone()).await?;
+    let (Some(person), Verdict::Right | Verdict::Outdated) = (person.as_ref(), verdict) else {
+        refused(app, person.as_ref()).await?;
+        return Err(wrong());
+    };
+    memory.attempts().give_back(&key);
+    let renewed = match verdict {
+        Verdict::Outdated => Some(password::hash(app, &login.password).await?),
+        _ => None,
+    };
+    let renewed = stored.as_deref().zip(renewed.as_deref());
+    enter(app, person, renewed, origin).await
+}
+
+/// Begins the session of somebody who showed who it is.
+pub(super) async fn enter(
+    app: &App,
+    person: &Person,
+    renewed: Option<(&str, &str)>,
+    origin: &Origin,
+) -> Result<(Profile, Begun)> {
+    let now = app.db.now();
+    let name = person.name();
+    let mut tx = app.db.write(store::SCOPE).await?;
+    let current = store::logged_in(&mut tx, name.0, renewed, now).await?;
+    // Removed, or given another password, since it was compared.
+    let unchanged = |current: &Person| {
+        current.password_hash == person.password_hash
+            || current.password_hash.as_deref() == renewed.map(|(_, new)| new)
+    };
+    let Some(person) = current.filter(unchanged) else {
+        return Err(wrong());
+    };
+    let begun = sessions::begin(app, &mut tx, name, origin, now).await?;
+    let entry = audit::Entry::new(None, "user.login", name).by(name);
+    audit::record(&mut tx, entry, now).await?;
+    let memberships = store::memberships(&mut tx, name.0).await?;
+    tx.commit().await?;
+    let profile = Profile {
+        person,
+        memberships,
+    };
+    Ok((profile, begun))
+}
+
+/// Notes that a login was refused, for unknown names too: it takes as long.
+async fn refused(app: &App, person: Option<&Person>) -> Result<()> {
+    let whom = person.map_or("users/-".to_owned(), |person| person.name().to_string());
+    let entry = audit::Entry::new(None, "user.login", whom).refused("LOGIN_WRONG");
+    let mut tx = app.db.write(store::SCOPE).await?;
+    audit::record(&mut tx, entry, app.db.now()).await?;
+    tx.commit().await
+}
+
+pub(super) fn wrong() -> Error {
+    Error::Unauthenticated {
+        reason: "LOGIN_WRONG",
+        message: "the name or the password is wrong".to_owned(),
+    }
+}

@@ -1,0 +1,136 @@
+//! What a process remembers of people: sessions that were shown, guesses at passwords, Google's keys.
+
+use crate::{
+    app::App,
+    base::{Caller, Result, Secret},
+    people::{attempts::Attempts, certificates::Certificates, password::Line},
+};
+use chrono::{DateTime, Utc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+/// A remembered session is compared with its row when the last comparison is this old.
+const CHECK_AFTER: Duration = Duration::from_millis(400);
+/// Nobody uses a remembered session whose last comparison is older, not even while another caller is comparing.
+const STALE_AFTER: Duration = Duration::from_millis(800);
+/// So many sessions are remembered; then all are forgotten, which costs one read each.
+const MOST: usize = 10_000;
+
+/// What this process remembers of people.
+#[derive(Default)]
+pub(super) struct Memory {
+    sessions: RwLock<HashMap<[u8; 32], Arc<Known>>>,
+    attempts: Attempts,
+    line: Line,
+    certificates: Certificates,
+}
+
+/// A session as its row had it a moment ago.
+pub(super) struct Known {
+    /// Without an address.
+    pub caller: Caller,
+    pub expires_at: DateTime<Utc>,
+    /// When it ends if it is not used; `None` is not before its time.
+    pub idle_at: Option<DateTime<Utc>>,
+    /// When the row was read, or a moment before.
+    read_at: Instant,
+    checking: tokio::sync::Mutex<()>,
+}
+
+impl Known {
+    pub(super) fn new(
+        caller: Caller,
+        expires_at: DateTime<Utc>,
+        idle_at: Option<DateTime<Utc>>,
+        read_at: Instant,
+    ) -> Self {
+        Self {
+            caller,
+            expires_at,
+            idle_at,
+            read_at,
+            checking: tokio::sync::Mutex::default(),
+        }
+    }
+
+    pub(super) fn is_over(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at <= now || self.idle_at.is_some_and(|end| end <= now)
+    }
+
+    fn age(&self) -> Duration {
+        self.read_at.elapsed()
+    }
+}
+
+/// What the process of `app` remembers.
+pub(super) fn of(app: &App) -> Arc<Memory> {
+    app.memory.of()
+}
+
+impl Memory {
+    /// The session that `token` shows, as `read` finds it in the database, or as it was found less than half a second
+    /// ago. One caller reads, the others go on with what they have as long as that is allowed.
+    pub(super) async fn session(
+        &self,
+        hash: [u8; 32],
+        read: impl AsyncFnOnce() -> Result<Option<Known>>,
+    ) -> Result<Option<Arc<Known>>> {
+        let known = {
+            let all = self.sessions.read().unwrap_or_else(PoisonError::into_inner);
+            all.get(&hash).cloned()
+        };
+        let _checking = match &known {
+            Some(known) if known.age() < CHECK_AFTER => return Ok(Some(Arc::clone(known))),
+            Some(known) => match known.checking.try_lock() {
+                Ok(checking) => Some(checking),
+                Err(_) if known.age() < STALE_AFTER => return Ok(Some(Arc::clone(known))),
+                Err(_) => None,
+            },
+            None => None,
+        };
+        let found = read().await?.map(Arc::new);
+        let mut all = self
+            .sessions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &found {
+            None => drop(all.remove(&hash)),
+            Some(found) => {
+                if all.len() >= MOST {
+                    all.clear();
+                }
+                all.insert(hash, Arc::clone(found));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Forgets all sessions: some ended, or what their people may do was changed.
+    pub(super) fn forget(&self) {
+        let mut all = self
+            .sessions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.clear();
+    }
+
+    pub(super) fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    pub(super) fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+}
+
+/// What is kept of what shows a session.
+pub(super) fn hash_of(token: &Secret) -> [u8; 32] {
+    crate::base::sha256(token.expose())
+}

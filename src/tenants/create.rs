@@ -1,0 +1,63 @@
+//! Makes a tenant.
+
+use crate::{
+    app::App,
+    audit,
+    base::{Error, ResourceId, Result, Violation, error::all_valid},
+    db::Scope,
+    tenants::{
+        State, Tenant, store,
+        tenant::{check_display_name, check_domains, gather},
+    },
+};
+use sqlx::types::Json;
+
+/// A tenant to be made.
+#[derive(Clone, Debug, Default)]
+pub struct Create {
+    /// The last part of its name.
+    pub id: String,
+    /// For people; empty is the id.
+    pub display_name: String,
+    /// Active where none is said.
+    pub state: Option<State>,
+    /// Pages that may show its widget; none: all.
+    pub allowed_domains: Vec<String>,
+    /// What could not be read at all.
+    pub unreadable: Vec<Violation>,
+}
+
+/// Makes it. All wrong fields are named at once; `Exists` when the id is taken.
+pub async fn create(app: &App, create: Create) -> Result<Tenant> {
+    let mut wrong = create.unreadable;
+    let id = gather(&mut wrong, ResourceId::parse("tenant_id", &create.id));
+    check_display_name(&mut wrong, &create.display_name);
+    let domains = check_domains(&mut wrong, &create.allowed_domains);
+    all_valid(wrong)?;
+    let id = id.ok_or_else(|| Error::internal("a valid request lacks its id"))?;
+    let now = app.db.now();
+    let tenant = Tenant {
+        display_name: match create.display_name.as_str() {
+            "" => id.to_string(),
+            text => text.to_owned(),
+        },
+        id,
+        state: create.state.unwrap_or(State::Active),
+        allowed_domains: Json(domains),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut tx = app.db.write(Scope::System("make a tenant")).await?;
+    if !store::insert(&mut tx, &tenant).await? {
+        return Err(Error::Exists {
+            kind: "tenant",
+            name: tenant.name(),
+        });
+    }
+    let entry = audit::Entry::new(Some(tenant.id.clone()), "tenant.create", tenant.name());
+    audit::record(&mut tx, entry, now).await?;
+    tx.commit().await?;
+    tracing::info!(tenant = %tenant.id, "a tenant was made");
+    Ok(tenant)
+}

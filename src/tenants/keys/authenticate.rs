@@ -1,0 +1,201 @@
+//! Who shows a key.
+
+use crate::{
+    app::App,
+    base::{Caller, Error, Result, Secret, TenantId, reach, sha256},
+    tenants::{
+        attempts::Attempts,
+        keys::{
+            Kind,
+            memory::{self, Entry, Memory, closed},
+            secret, slow, wrong,
+        },
+        rules,
+    },
+};
+use std::{fmt, net::IpAddr, sync::Arc};
+
+/// Knows the keys and the rules. What it needs is looked up once, because it is asked at every call.
+pub struct Keys {
+    app: App,
+    memory: Arc<Memory>,
+    attempts: Arc<Attempts>,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keys")
+    }
+}
+
+impl Keys {
+    /// Those of the process of `app`.
+    pub fn of(app: &App) -> Self {
+        Self {
+            app: app.clone(),
+            memory: memory::of(app),
+            attempts: Attempts::of(app),
+        }
+    }
+
+    /// The application.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Who guesses.
+    pub fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
+    /// Whether calls are taken from `address`: [`Error::Denied`] where a rule of the installation says no.
+    pub async fn admit(&self, address: Option<IpAddr>) -> Result<()> {
+        let rules = self.memory.rules(&self.app).await;
+        match rules.permit_anybody(address, self.app.db.now()) {
+            true => Ok(()),
+            false => Err(rules::refused(address)),
+        }
+    }
+
+    /// Who shows this key; `digest` is its SHA-256. [`Error::Unauthenticated`] alike for an unknown, a revoked and an ended
+    /// one, [`Error::Denied`] where a rule of the key refuses the address, [`Error::Limited`] for one that is used too much.
+    pub async fn authenticate(
+        &self,
+        text: &Secret,
+        digest: &[u8; 32],
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Caller>> {
+        let entry = self.secret(text, digest, address).await?;
+        self.count(&entry)?;
+        Ok(entry.caller(address))
+    }
+
+    /// The same for a call that is still being answered, which is not another one.
+    pub async fn still(
+        &self,
+        text: &Secret,
+        digest: &[u8; 32],
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Caller>> {
+        let entry = self.secret(text, digest, address).await?;
+        Ok(entry.caller(address))
+    }
+
+    async fn secret(
+        &self,
+        text: &Secret,
+        digest: &[u8; 32],
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Entry>> {
+        if secret::kind(text.expose()) == Kind::Widget {
+            return Err(Error::Unauthenticated {
+                reason: "CREDENTIALS_WRONG",
+                message: "a widget's key (pk_live_…) asks for the widget alone: show a secret key"
+                    .to_owned(),
+            });
+        }
+        let entry = self.entry(text, digest, address).await?;
+        match entry.key.kind {
+            Kind::Secret => Ok(entry),
+            Kind::Widget => Err(wrong()),
+        }
+    }
+
+    /// The key, if it works now.
+    async fn entry(
+        &self,
+        text: &Secret,
+        digest: &[u8; 32],
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Entry>> {
+        let entry = match self.memory.recall(&self.app, digest).await? {
+            Some(entry) => entry,
+            None => self.look_up(text, digest, address).await?,
+        };
+        let now = self.app.db.now();
+        let refuse = |reason| {
+            let name = Some(&entry.key.name);
+            self.memory.refusals.add(name, reason, address, now);
+        };
+        if let Some(fault) = entry.key.fault(now) {
+            refuse(fault);
+            return Err(wrong());
+        }
+        if !entry.rules.permit(address, now) {
+            refuse("ADDRESS_REFUSED");
+            return Err(rules::refused(address));
+        }
+        Ok(entry)
+    }
+
+    /// Counts a call with this key: [`Error::Limited`] where that is one too many.
+    fn count(&self, entry: &Entry) -> Result<()> {
+        let now = self.app.db.now();
+        let limit = match entry.key.rate_limit {
+            0 => u64::from(self.app.config.auth.key_rate_limit),
+            own => u64::try_from(own).unwrap_or_default(),
+        };
+        if limit > 0 {
+            entry.life.spent.spend(limit, now)?;
+        }
+        entry.used(now);
+        Ok(())
+    }
+
+    /// Asks the database, for which who guesses must wait longer than others.
+    async fn look_up(
+        &self,
+        text: &Secret,
+        digest: &[u8; 32],
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Entry>> {
+        let unknown = || {
+            let (refusals, now) = (&self.memory.refusals, self.app.db.now());
+            refusals.add(None, "KEY_UNKNOWN", address, now);
+            wrong()
+        };
+        if !secret::is_possible(text.expose()) {
+            return Err(unknown());
+        }
+        let suspicion = self.attempts.check(address);
+        let turns = match suspicion {
+            Ok(()) => &self.memory.lookups,
+            Err(_) => &self.memory.suspicious,
+        };
+        let _turn = turns.acquire().await.map_err(closed)?;
+        let hash = secret::stored(digest);
+        if let Some(entry) = self.memory.learn(&self.app, digest, &hash).await? {
+            return Ok(entry);
+        }
+        if self.memory.has_slow() {
+            suspicion?;
+            if slow::find(&self.app, &self.memory, text, &hash).await?
+                && let Some(entry) = self.memory.learn(&self.app, digest, &hash).await?
+            {
+                return Ok(entry);
+            }
+        }
+        Err(unknown())
+    }
+}
+
+/// Whose widget the holder of this key may ask for. [`Error::Unauthenticated`] alike for an unknown key, one that was
+/// revoked or has ended, and one that is not a widget's; [`Error::Limited`] for who tries many.
+pub async fn widget_tenant(app: &App, key: &Secret) -> Result<TenantId> {
+    let keys = Keys::of(app);
+    let address = reach::caller().and_then(|caller| caller.address);
+    let found = match secret::kind(key.expose()) {
+        Kind::Widget => keys.entry(key, &sha256(key.expose()), address).await,
+        Kind::Secret => Err(wrong()),
+    };
+    let counted = found.and_then(|entry| keys.count(&entry).map(|()| entry));
+    match counted.map(|entry| (entry.key.kind, entry.key.name.tenant.clone())) {
+        Ok((Kind::Widget, Some(tenant))) => Ok(tenant),
+        Ok(_) | Err(Error::Unauthenticated { .. }) => {
+            keys.attempts.check(address)?;
+            keys.attempts.failed(address);
+            Err(wrong())
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,74 @@
+//! Links by which somebody without a login may give one consent: for the owner of the account, who need not be a user here.
+
+use crate::{
+    app::App,
+    base::{Error, Result, Secret, TenantId, TokenName, reach},
+    db::Scope,
+    tokens::{
+        authorize::{Begin, check_begin, hash, random_secret},
+        store,
+    },
+};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How long a link is good.
+const GOOD_FOR: TimeDelta = TimeDelta::minutes(10);
+
+/// A link that was made.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// For a browser; good once. Do not log it.
+    pub url: Secret,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Makes a link to our page that begins the consent; `redirect_uri` is not looked at. Makes no call.
+pub async fn link(app: &App, begin: Begin) -> Result<Link> {
+    let begin = Begin {
+        redirect_uri: app.config.http.redirect_uri(),
+        ..begin
+    };
+    let name = check_begin(&begin)?;
+    let text = random_secret()?;
+    let now = app.db.now();
+    let row = store::Link {
+        token_id: name.id.to_string(),
+        scopes: begin.extra_scopes.join(" "),
+        login_hint: begin.login_hint,
+        made_by: reach::caller().map_or_else(String::new, |caller| caller.name.clone()),
+        expires_at: now + GOOD_FOR,
+    };
+    let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
+    store::drop_old_links(&mut tx, &name.tenant, now).await?;
+    store::add_link(&mut tx, &name.tenant, &hash(&text), &row).await?;
+    tx.commit().await?;
+    let page = app.config.http.public_url();
+    Ok(Link {
+        url: Secret::new(format!("{page}/auth?link={}.{}", name.tenant, text.expose())),
+        expires_at: row.expires_at,
+    })
+}
+
+/// What a link is for, and who made it. It is used up by this. LINK_UNKNOWN when it is not ours, was used, or is too old.
+pub async fn follow_link(app: &App, link: &Secret) -> Result<(Begin, String)> {
+    let unknown = || Error::Denied {
+        reason: "LINK_UNKNOWN",
+        message: "the link is not one of ours, was used, or is older than ten minutes: ask for a new one".to_owned(),
+    };
+    let (tenant, text) = link.expose().split_once('.').ok_or_else(unknown)?;
+    let tenant = TenantId::parse("link", tenant).map_err(|_| unknown())?;
+    let now = app.db.now();
+    let mut tx = app.db.write(Scope::Tenant(tenant.clone())).await?;
+    let row = store::take_link(&mut tx, &tenant, &hash(&text.into())).await?;
+    tx.commit().await?;
+    let row = row.filter(|row| row.expires_at > now).ok_or_else(unknown)?;
+    let begin = Begin {
+        name: TokenName::new(tenant, row.token_id.parse()?).to_string(),
+        redirect_uri: app.config.http.redirect_uri(),
+        extra_scopes: row.scopes.split_whitespace().map(str::to_owned).collect(),
+        login_hint: row.login_hint,
+        ..Begin::default()
+    };
+    Ok((begin, row.made_by))
+}
