@@ -176,10 +176,7 @@ impl Access {
         }
         let keys = self.keys().await?;
         match people::is_session(text) {
-            true => {
-                let caller = people::authenticate(keys.app(), text, address).await?;
-                Ok(Arc::new(caller))
-            }
+            true => people::authenticate(keys.app(), text, address).await,
             false => match counts {
                 Counts::Call => keys.authenticate(text, &digest, address).await,
                 Counts::Nothing => keys.still(text, &digest, address).await,
@@ -212,7 +209,7 @@ impl Access {
     /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
     /// still look after their own account.
     async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
-        let Allowed::Tenants(roles) = &caller.access else {
+        let (Allowed::Tenants(roles) | Allowed::Both(_, roles)) = &caller.access else {
             return Ok(caller);
         };
         let disabled = tenants::disabled(&self.door.app().await?).await?;
@@ -224,7 +221,7 @@ impl Access {
         if left.is_empty() && matches!(caller.who, Who::Key(_)) {
             return Err(refused_tenant(&caller));
         }
-        Arc::make_mut(&mut caller).access = Allowed::Tenants(left);
+        Arc::make_mut(&mut caller).access = Allowed::of(caller.access.instance_role(), left);
         Ok(caller)
     }
 }

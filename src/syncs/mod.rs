@@ -1,6 +1,7 @@
 //! Syncs: definitions, mapping rules, and the engine that turns what a source says into entries at a destination,
 //! exactly once.
 
+pub mod alarm;
 mod asked;
 pub mod clean_up;
 pub mod create;

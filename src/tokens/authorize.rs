@@ -364,7 +364,7 @@ fn random_secret() -> Result<Secret> {
     Ok(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
 
-fn verifier_place<'a>(name: &'a TokenName, state_hash: &'a str) -> Place<'a> {
+pub(super) fn verifier_place<'a>(name: &'a TokenName, state_hash: &'a str) -> Place<'a> {
     Place {
         table: "token_authorizations",
         tenant: &name.tenant,

@@ -8,6 +8,7 @@ mod figures;
 mod matrix;
 mod oauth;
 mod pages;
+mod problems;
 mod queue;
 mod roles;
 mod trace;
@@ -30,8 +31,8 @@ const PASSWORD: &str = "composed:canary";
 /// A server that listens.
 pub struct Server {
     pub process: Process,
-    http: String,
-    grpc: Option<String>,
+    pub http: String,
+    pub grpc: Option<String>,
     client: Client,
 }
 
