@@ -17,6 +17,7 @@ mod runs;
 mod server;
 mod stage;
 mod sync;
+mod token;
 
 use anyhow::bail;
 
@@ -30,8 +31,10 @@ fn main() -> anyhow::Result<()> {
         Some("idle") => idle::bench(),
         Some("queue") => queue::bench(),
         Some("runs") => runs::bench(),
+        Some("token") => token::bench(),
+        Some(token::ECHO) => token::serve_echo(),
         Some(other) => bail!("there is no benchmark named {other}"),
-        None => bail!("name a benchmark: sync, idle, queue or runs"),
+        None => bail!("name a benchmark: sync, idle, queue, runs or token"),
     }
 }
 

@@ -104,8 +104,9 @@ pub fn bench() -> anyhow::Result<()> {
     let (mut ours, mut peers) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let database = servers.postgres.url("ours");
+        let admin = servers.postgres.admin_url("ours");
         {
-            let mut side = Ours::start(&servers.redis, &database, CONCURRENCY)?;
+            let mut side = Ours::start(&servers.redis, &database, &admin, CONCURRENCY)?;
             let pid = std::process::id();
             ours.push(servers.cost(pid, || side.durable(&servers.redis, RUNS))?);
         }

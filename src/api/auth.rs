@@ -8,7 +8,6 @@ use crate::{
     },
     base::{Authenticate, Caller, Credential, Error, Needs, Result, Secret, reach::Reach},
 };
-use axum::extract::ConnectInfo;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures::future::BoxFuture;
 use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
@@ -19,7 +18,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
+use tonic::{Status, body::Body};
 use tower::Service;
 
 /// Where a request comes from, in its extensions.
@@ -55,14 +54,11 @@ impl Guard {
     }
 }
 
-/// The address at the other end of the connection.
-fn address(extensions: &Extensions) -> Option<IpAddr> {
-    let peer = extensions.get::<Peer>().map(|peer| peer.0);
-    let tcp = || extensions.get::<TcpConnectInfo>()?.remote_addr();
-    let http = || Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0);
-    peer.or_else(tcp)
-        .or_else(http)
-        .map(|address| address.ip().to_canonical())
+/// The address at the other end of the connection, or of the trusted proxy's.
+pub fn address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions
+        .get::<Peer>()
+        .map(|peer| peer.0.ip().to_canonical())
 }
 
 impl fmt::Debug for Guard {

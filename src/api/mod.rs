@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod filter;
+pub mod forwarded;
 pub mod needs;
 pub mod page;
 pub mod status;

@@ -3,10 +3,12 @@
 //! added, never changed, and forgotten when they are old.
 
 mod counts;
+mod keep;
 mod list;
 mod store;
 
 pub use counts::{Counted, add_count, count, flush, keep_books, sweep};
+pub use keep::keep_of;
 pub use list::list;
 
 use crate::{

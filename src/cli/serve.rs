@@ -26,7 +26,7 @@ pub struct Args {
     token: Option<PathBuf>,
 }
 
-pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
+pub async fn run(args: Args, mut context: Context) -> anyhow::Result<Exit> {
     telemetry::announce(&context.notices);
     let wanted = match (context.original, args.token) {
         (Some(said), file) => Some(Wanted {
@@ -42,6 +42,8 @@ pub async fn run(args: Args, context: Context) -> anyhow::Result<Exit> {
     };
     let shutdown = signals::shutdown()?;
     let listeners = Listeners::bind(&context.config).await?;
+    // With port 0 the system chose one, and browsers must be told which.
+    context.config.http.addr = listeners.http_address()?;
     let migrate = match args.no_migrate {
         true => Migrate::Refuse,
         false => Migrate::Apply,

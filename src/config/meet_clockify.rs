@@ -1,7 +1,7 @@
 //! The variables of meet-clockify-sync, for `sync once` and `serve`: the same names, the same limits, all faults at once.
 
 use super::{
-    Config, Faults, MOST_DAYS, Notice, Sources, endpoint,
+    Config, Faults, MOST_DAYS, Notice, Sources,
     originals::{VARIABLES, Verdict},
     variables::Variables,
 };
@@ -163,7 +163,6 @@ impl Read<'_> {
         let schedule = self.variable("SYNC_SCHEDULE", |text| {
             is_cron(text).map(|()| text.to_owned())
         });
-        self.variable("GOOGLE_REDIRECT_URI", endpoint::http_url);
         self.variable("CLOCKIFY_API_DELAY", |text| number(text, 0, LONGEST_DELAY));
         Some(MeetClockify {
             google_user_email,

@@ -22,6 +22,7 @@ mod roles;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod transport;
 pub mod units;
 mod variables;
 
@@ -33,6 +34,7 @@ pub use meet_clockify::MeetClockify;
 pub use people::People;
 pub use roles::{Role, Roles};
 pub use sources::Sources;
+pub use transport::{ClientAuth, Files, Limits, Tls};
 
 use self::variables::Variables;
 use crate::{base::Secret, outbound::Budget};
@@ -46,6 +48,8 @@ pub const MOST_DAYS: u32 = 1825;
 pub struct Config {
     /// One or several base64 keys of 32 bytes, separated by commas; the first seals, all open. `None`: the key file.
     pub key: Option<Secret>,
+    /// A program that prints such keys, with its arguments.
+    pub key_command: Option<Vec<String>>,
     /// A name of this installation, for copies of a database.
     pub instance: Option<String>,
     /// Where files live.
@@ -56,6 +60,12 @@ pub struct Config {
     pub grpc: Grpc,
     /// The HTTP server.
     pub http: Http,
+    /// The certificate that both show. `None`: they speak plainly.
+    pub tls: Option<Tls>,
+    /// How much callers may use up.
+    pub limits: Limits,
+    /// How the command line meets a server.
+    pub client: Files,
     /// Who may call.
     pub auth: Auth,
     /// Users who log in.
@@ -117,6 +127,8 @@ pub struct Serve {
 pub struct Http {
     /// Where it listens: loopback, unless callers must show who they are.
     pub addr: SocketAddr,
+    /// What browsers reach it by, without a slash at its end. `None`: the address.
+    pub public_url: Option<String>,
 }
 
 /// Who may call.
@@ -154,6 +166,8 @@ pub struct Grpc {
     pub reflection: bool,
     /// Largest message that is accepted.
     pub max_message_bytes: usize,
+    /// Largest message that is sent.
+    pub max_answer_bytes: usize,
 }
 
 /// What stands between us and PostgreSQL.
@@ -186,6 +200,8 @@ pub struct Database {
     pub acquire_timeout: Duration,
     /// How long one attempt to connect may take.
     pub connect_timeout: Duration,
+    /// Whether a PostgreSQL on another machine may be spoken to without TLS.
+    pub allow_plaintext: bool,
 }
 
 /// The Redis that hands out runs.
@@ -193,6 +209,8 @@ pub struct Database {
 pub struct Redis {
     /// `redis://…` or `rediss://…`. `None`: runs are claimed from the database.
     pub url: Option<Secret>,
+    /// For `rediss://…`.
+    pub files: Files,
 }
 
 /// How runs are handed out through Redis.

@@ -77,11 +77,7 @@ const TELEMETRY: &str = "logs go to stderr and traces to otel.endpoint";
 pub const VARIABLES: &[Variable] = &[
     variable("M A", "GOOGLE_CLIENT_ID", Ours("google.client_id")),
     variable("M A", "GOOGLE_CLIENT_SECRET", Ours("google.client_secret")),
-    variable(
-        "M",
-        "GOOGLE_REDIRECT_URI",
-        Original("checked, then unused: consent comes back to a loopback port of our own"),
-    ),
+    variable("M", "GOOGLE_REDIRECT_URI", Ours("http.public_url")),
     variable(
         "M",
         "GOOGLE_USER_EMAIL",

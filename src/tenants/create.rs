@@ -6,8 +6,8 @@ use crate::{
     base::{Error, ResourceId, Result, Violation, error::all_valid},
     db::Scope,
     tenants::{
-        State, Tenant, store,
-        tenant::{check_display_name, check_domains, gather},
+        State, Tenant, gather, store,
+        tenant::{check_display_name, check_domains},
     },
 };
 use sqlx::types::Json;

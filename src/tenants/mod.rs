@@ -7,6 +7,7 @@ mod disabled;
 pub mod domains;
 pub mod keys;
 pub mod list;
+mod recent;
 mod rpc;
 pub mod rules;
 mod store;

@@ -123,18 +123,3 @@ pub(super) fn check_domains(wrong: &mut Vec<Violation>, texts: &[String]) -> Vec
     }
     domains
 }
-
-/// The value, or its violations among the others.
-pub(super) fn gather<T>(wrong: &mut Vec<Violation>, result: Result<T>) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(Error::Invalid(violations)) => {
-            wrong.extend(violations);
-            None
-        }
-        Err(other) => {
-            wrong.push(Violation::new("", other.to_string()));
-            None
-        }
-    }
-}

@@ -11,8 +11,8 @@ use crate::{
     },
     db::Scope,
     tenants::{
-        State, Tenant, store,
-        tenant::{check_display_name, check_domains, gather, not_found},
+        State, Tenant, gather, store,
+        tenant::{check_display_name, check_domains, not_found},
     },
 };
 use sqlx::types::Json;

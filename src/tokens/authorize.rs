@@ -3,14 +3,22 @@
 //! The state is 256 random bits, kept as a hash, good for ten minutes, one use, and one token; the verifier is sealed.
 //! A redirect that nobody here asked for, or that comes twice, changes nothing.
 
+mod account;
+mod link;
 mod redirect;
 
+pub use link::{Link, follow_link, link};
 pub use redirect::Redirected;
 
 use crate::{
     app::App,
     audit::{self, Entry},
-    base::{Error, Result, Secret, TokenName, Violation, error::all_valid, sha256},
+    base::{
+        Access, Caller, Error, Needs, Result, Role, Secret, TokenName, Violation, Who,
+        error::all_valid,
+        reach::{self, Reach},
+        sha256,
+    },
     connectors::google::{OAuthError, oauth},
     db::Scope,
     tokens::{
@@ -22,8 +30,10 @@ use crate::{
     },
     vault::Place,
 };
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
+use zeroize::Zeroizing;
 
 /// How long a person has for the consent page.
 const OPEN_FOR: TimeDelta = TimeDelta::minutes(10);
@@ -45,6 +55,10 @@ pub struct Begin {
     pub extra_scopes: Vec<String>,
     /// Account to suggest.
     pub login_hint: String,
+    /// Show the consent page also where a refresh token is there that will do.
+    pub ask_again: bool,
+    /// Whether it belongs to a browser, which alone may end it; otherwise the caller brings the answer.
+    pub for_browser: bool,
 }
 
 /// Where to send the person.
@@ -56,6 +70,8 @@ pub struct Authorization {
     pub state: Secret,
     /// Until when it can be completed.
     pub expires_at: DateTime<Utc>,
+    /// What only the browser that began it is to know, where it belongs to one.
+    pub browser: Option<Secret>,
 }
 
 /// What came back from a consent.
@@ -65,10 +81,12 @@ pub struct Complete {
     pub name: String,
     /// Code and state, or the refusal.
     pub redirected: Redirected,
+    /// What the browser shows: see [`Authorization::browser`].
+    pub browser: Option<Secret>,
 }
 
-/// Begins a consent. Makes no call.
-pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
+/// Everything that is wrong with what is to be begun, or the token it is for.
+fn check_begin(begin: &Begin) -> Result<TokenName> {
     let mut wrong = Vec::new();
     let name = gather(&mut wrong, TokenName::parse("name", &begin.name));
     gather(&mut wrong, redirect::check_uri(&begin.redirect_uri));
@@ -84,18 +102,41 @@ pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
         ));
     }
     all_valid(wrong)?;
-    let name = name.ok_or_else(|| Error::internal("a valid request lacks its name"))?;
+    name.ok_or_else(|| Error::internal("a valid request lacks its name"))
+}
+
+/// Begins a consent. The person is asked again, although they agreed before, only where a refresh token is missing. Makes no
+/// call.
+pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
+    let name = check_begin(&begin)?;
     let client = provider::configured_client(app)?;
     let extra = begin.extra_scopes.iter().map(String::as_str);
     let scopes = Scopes::new(NEEDED_SCOPES.into_iter().chain(extra));
     let asked: Vec<&str> = scopes.as_slice().iter().map(String::as_str).collect();
+    let mut tx = app.db.read(Scope::Tenant(name.tenant.clone())).await?;
+    let token = store::get(&mut tx, &name).await?;
+    drop(tx);
+    let has_refresh_token = match &token {
+        Some(token) => account::has_refresh_token(app, token, &scopes)?,
+        None => false,
+    };
+    let known_account = token.and_then(|token| token.account_label);
+    let hint = match begin.login_hint.as_str() {
+        "" => known_account.filter(|_| has_refresh_token),
+        hint => Some(hint.to_owned()),
+    };
     let consent = client.consent(&oauth::ConsentRequest {
         redirect_uri: &begin.redirect_uri,
         scopes: &asked,
-        login_hint: Some(begin.login_hint.as_str()).filter(|hint| !hint.is_empty()),
+        login_hint: hint.as_deref(),
+        ask_again: begin.ask_again || !has_refresh_token,
     })?;
 
     let hash = hash(&consent.state);
+    let browser = match begin.for_browser {
+        true => Some(random_secret()?),
+        false => None,
+    };
     let now = app.db.now();
     let row = store::Consent {
         redirect_uri: begin.redirect_uri.clone(),
@@ -106,6 +147,8 @@ pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
             consent.verifier.expose().as_bytes(),
         )?,
         expires_at: now + OPEN_FOR,
+        browser_hash: browser.as_ref().map(self::hash),
+        begun_by: reach::caller().map_or_else(String::new, |caller| caller.name.clone()),
     };
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
     if let Some(token) = store::get(&mut tx, &name).await? {
@@ -124,6 +167,7 @@ pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
         url: consent.url.into(),
         state: consent.state,
         expires_at: row.expires_at,
+        browser,
     })
 }
 
@@ -142,7 +186,8 @@ pub async fn complete(app: &App, complete: Complete) -> Result<Token> {
     let hash = hash(&answer.state);
     let now = app.db.now();
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
-    let consent = store::take_consent(&mut tx, &name, &hash).await?;
+    let browser = complete.browser.as_ref().map(self::hash);
+    let consent = store::take_consent(&mut tx, &name, &hash, browser.as_deref()).await?;
     tx.commit().await?;
     let consent = consent
         .filter(|consent| consent.expires_at > now)
@@ -162,7 +207,26 @@ pub async fn complete(app: &App, complete: Complete) -> Result<Token> {
         .exchange(&code, &verifier, &consent.redirect_uri)
         .await
         .map_err(|cause| exchange_failed(cause, &name))?;
-    store_grant(app, &name, &consent, grant, asked_at).await
+    let stored = store_grant(app, &name, &consent, grant, asked_at);
+    match consent.browser_hash {
+        // Whoever asked for it is who did it, not the browser that came back.
+        Some(_) => on_behalf_of(&name, &consent.begun_by).contain(stored).await,
+        None => stored.await,
+    }
+}
+
+/// How far a link reaches, or a browser that comes back: into the tenant that it is for. `name` is of who made it.
+pub fn on_behalf_of(token: &TokenName, name: &str) -> Reach {
+    let caller = Caller {
+        name: match name {
+            "" => "a browser".to_owned(),
+            name => name.to_owned(),
+        },
+        who: Who::Nobody,
+        access: Access::tenant(token.tenant.clone(), Role::Admin),
+        address: reach::caller().and_then(|caller| caller.address),
+    };
+    Reach::new(Arc::new(caller), Needs::Tenant(Role::Admin))
 }
 
 /// Stores what the code was exchanged for. Where no refresh token came, the old one of the same client is kept.
@@ -189,7 +253,8 @@ async fn store_grant(
         let refresh_token = match (&grant.refresh_token, &token) {
             (Some(new), _) => new.clone(),
             (None, Some(token)) if token.client_id.as_ref() == Some(&consent.client_id) => {
-                kept(app, token)?.ok_or_else(|| no_refresh_token(name))?
+                account::check_same(token, grant.id_token.as_ref())?;
+                account::refresh_token(app, token)?.ok_or_else(|| no_refresh_token(name))?
             }
             _ => return Err(no_refresh_token(name)),
         };
@@ -243,14 +308,6 @@ fn new_token(name: &TokenName, at: DateTime<Utc>) -> store::New<'_> {
     }
 }
 
-/// The refresh token that is there already.
-fn kept(app: &App, token: &Token) -> Result<Option<Secret>> {
-    Ok(match Grant::open(&app.keys, token)? {
-        Some(Grant::OAuth { refresh_token, .. }) => Some(refresh_token),
-        _ => None,
-    })
-}
-
 fn check_oauth(token: &Token) -> Result<()> {
     match token.kind {
         Kind::OAuth => Ok(()),
@@ -299,7 +356,15 @@ fn hash(state: &Secret) -> String {
     text
 }
 
-fn verifier_place<'a>(name: &'a TokenName, state_hash: &'a str) -> Place<'a> {
+/// 256 random bits as text.
+fn random_secret() -> Result<Secret> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    aws_lc_rs::rand::fill(bytes.as_mut_slice())
+        .map_err(|_| Error::internal("the system gives no random bytes"))?;
+    Ok(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice())))
+}
+
+pub(super) fn verifier_place<'a>(name: &'a TokenName, state_hash: &'a str) -> Place<'a> {
     Place {
         table: "token_authorizations",
         tenant: &name.tenant,

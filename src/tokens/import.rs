@@ -28,7 +28,7 @@ type Fields = Map<String, Value>;
 
 /// Reads `text`: JSON or base64 of it, or a row of the original's table. `token_url` is where grants of ours are
 /// refreshed. The error says what is wrong for a person, and repeats nothing of the text.
-pub(super) fn parse(text: &str, token_url: &str) -> Result<OauthGrant, String> {
+pub fn parse(text: &str, token_url: &str) -> Result<OauthGrant, String> {
     if text.len() > LARGEST {
         return Err(format!(
             "expected at most {LARGEST} bytes, got {}: this is no token file",

@@ -125,16 +125,23 @@ impl TokenService for Service {
         request: Request<v1::BeginAuthorizationRequest>,
     ) -> Answer<v1::BeginAuthorizationResponse> {
         let request = request.into_inner();
-        let begun = authorize::begin(
-            &self.0,
-            Begin {
-                name: request.name,
-                redirect_uri: request.redirect_uri,
-                extra_scopes: request.extra_scopes,
-                login_hint: request.login_hint,
-            },
-        )
-        .await?;
+        let begin = Begin {
+            name: request.name,
+            redirect_uri: request.redirect_uri,
+            extra_scopes: request.extra_scopes,
+            login_hint: request.login_hint,
+            ask_again: request.ask_again,
+            for_browser: false,
+        };
+        if request.link {
+            let link = authorize::link(&self.0, begin).await?;
+            return Ok(Response::new(v1::BeginAuthorizationResponse {
+                authorization_url: link.url.expose().to_owned(),
+                state: String::new(),
+                expire_time: Some(link.expires_at.into()),
+            }));
+        }
+        let begun = authorize::begin(&self.0, begin).await?;
         Ok(Response::new(v1::BeginAuthorizationResponse {
             authorization_url: begun.url,
             state: begun.state.expose().to_owned(),
@@ -157,6 +164,7 @@ impl TokenService for Service {
         let complete = Complete {
             name: request.name,
             redirected,
+            browser: None,
         };
         Ok(self.shown(authorize::complete(&self.0, complete).await?))
     }
@@ -263,6 +271,19 @@ impl TokenService for Service {
         Ok(Response::new(v1::RewrapTokensResponse {
             rewrapped: count(rewrapped.done),
             remaining: count(rewrapped.remaining),
+            keys: keys::uses(&self.0).await?.into_iter().map(use_of).collect(),
+        }))
+    }
+
+    async fn retire_keys(
+        &self,
+        _request: Request<v1::RetireKeysRequest>,
+    ) -> Answer<v1::RetireKeysResponse> {
+        let retired = keys::retire(&self.0).await?;
+        Ok(Response::new(v1::RetireKeysResponse {
+            retired_key_ids: retired.ids.iter().map(ToString::to_string).collect(),
+            removed_from_file: retired.removed,
+            keys: retired.left.into_iter().map(use_of).collect(),
         }))
     }
 }
@@ -308,6 +329,14 @@ impl Token {
             create_time: Some(self.created_at.into()),
             update_time: Some(self.updated_at.into()),
         }
+    }
+}
+
+fn use_of(key: keys::Use) -> v1::KeyUse {
+    v1::KeyUse {
+        key_id: key.id.to_string(),
+        sealed_texts: key.texts,
+        seals: key.seals,
     }
 }
 

@@ -6,12 +6,17 @@
 
 mod consents;
 mod events;
+mod links;
 mod sealed;
 
 pub(super) use consents::{Consent, add_consent, drop_old_consents, take_consent};
 pub use events::Event;
 pub(super) use events::{add_event, events, forget_events};
-pub(super) use sealed::{not_sealed_with, replace_sealed, sealed_key_ids};
+pub(super) use links::{Link, add_link, drop_old_links, take_link};
+pub(super) use sealed::{
+    check_sealed, count_needing_owner, is_retired, lock_sealed, not_sealed_with, replace_sealed,
+    replace_verifier, retire_key, sealed_by, sealed_key_ids, verifiers_not_sealed_with,
+};
 
 use crate::{
     base::{Error, ResourceId, Result, TenantId, TokenName},
@@ -190,6 +195,11 @@ pub(super) async fn put_secrets(
         secrets.grant_expires_at,
         secrets.access_sealed.is_some().then_some(at),
     )?;
+    let sealed = [
+        Some(secrets.grant_sealed.as_slice()),
+        secrets.access_sealed.as_deref(),
+    ];
+    check_sealed(tx, &sealed).await?;
     row.ok_or_else(|| name.not_found())
 }
 
@@ -233,7 +243,7 @@ pub(super) async fn renew(
          WHERE tenant_id = $1 AND token_id = $2 AND grant_version = $4 AND state <> 'revoked' RETURNING ",
         columns!()
     );
-    fetch_optional!(
+    let row = fetch_optional!(
         tx,
         Token,
         SQL,
@@ -247,7 +257,13 @@ pub(super) async fn renew(
         renewed.access_expires_at,
         renewed.grant_expires_at,
         at,
-    )
+    )?;
+    let sealed = [
+        renewed.grant_sealed.as_deref(),
+        Some(renewed.access_sealed.as_slice()),
+    ];
+    check_sealed(tx, &sealed).await?;
+    Ok(row)
 }
 
 /// Ends a refresh that brought nothing and may be tried again from `retry_at` on. `lease_until` stays in the past where

@@ -33,6 +33,7 @@ pub async fn show(State(site): State<Site>) -> Json<Value> {
             "GET /health/ready": "whether to send calls here, and what was found",
             "GET /metrics": "figures for Prometheus",
             "POST /sync": "runs a sync; JSON {\"sync\": name, \"request_id\": UUID, \"dry_run\": bool}, all optional",
+            "GET /auth": "connects a Google account; ?token=name for another token than tenants/default/tokens/google",
             "GET /admin/queues": "how many runs wait and run",
         },
         "grpc": site.grpc.map(|address| address.to_string()),

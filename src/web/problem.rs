@@ -26,9 +26,24 @@ const CONSENT: HeaderValue = HeaderValue::from_static("OAuth realm=\"provider\""
 pub struct Problem {
     status: StatusCode,
     refusal: Refusal,
+    /// Where a person gives the consent that is missing.
+    consent_url: Option<String>,
 }
 
 impl Problem {
+    /// Says where a person gives the consent that is missing; the original called it `authUrl`.
+    pub fn with_consent(self, url: String) -> Self {
+        Self {
+            consent_url: Some(url),
+            ..self
+        }
+    }
+
+    /// For a person.
+    pub fn message(&self) -> &str {
+        &self.refusal.message
+    }
+
     /// The page is there, and does not know this method.
     pub fn wrong_method() -> Self {
         Self {
@@ -40,6 +55,7 @@ impl Problem {
                 violations: Vec::new(),
                 retry_after: None,
             },
+            consent_url: None,
         }
     }
 }
@@ -49,6 +65,7 @@ impl From<Error> for Problem {
         Self {
             status: status(&error),
             refusal: error.into(),
+            consent_url: None,
         }
     }
 }
@@ -65,7 +82,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::Refused { .. }
         | Error::Cancelled => StatusCode::CONFLICT,
         Error::Exhausted { .. } | Error::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable { .. } | Error::Late { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -80,11 +97,14 @@ impl IntoResponse for Problem {
             retry_after,
         } = self.refusal;
         let violations: Vec<_> = violations.iter().map(violation).collect();
-        let body = Json(json!({
+        let mut body = json!({
             "status": "error",
             "message": message,
             "error": { "code": code, "reason": reason, "message": message, "violations": violations },
-        }));
+        });
+        if let Some(url) = self.consent_url {
+            body["authUrl"] = url.into();
+        }
         let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
         if self.status == StatusCode::UNAUTHORIZED {
             let needed = match reason.as_str() {
@@ -97,7 +117,7 @@ impl IntoResponse for Problem {
             // Whole seconds, and never too early.
             headers.push((RETRY_AFTER, (wait.as_secs() + 1).into()));
         }
-        let mut response = (self.status, body).into_response();
+        let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().extend(headers);
         response
     }

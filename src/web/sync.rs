@@ -8,7 +8,7 @@ use crate::{
     db::Scope,
     syncs::{job::Arguments, start, store},
     tokens::{self, Provider, Standing},
-    web::{Site, problem::Problem},
+    web::{Site, auth, problem::Problem},
 };
 use axum::{
     Json,
@@ -21,6 +21,7 @@ use axum::{
 use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::form_urlencoded;
 use uuid::Uuid;
 
 /// What is run when nothing else is named.
@@ -55,7 +56,9 @@ pub async fn run(
         ..Arguments::default()
     };
     let (name, request_id) = check(name.as_deref().unwrap_or(USUAL), request_id.as_deref())?;
-    check_tokens(&app, &name).await?;
+    check_tokens(&app, &name)
+        .await
+        .map_err(|error| asking(&app, error))?;
     let terms = start::Terms {
         request_id,
         ..start::Terms::default()
@@ -71,8 +74,52 @@ pub async fn run(
     Ok((StatusCode::ACCEPTED, Json(document)))
 }
 
+/// Adds where the consent is given that is missing, if it is one of Google's.
+fn asking(app: &App, error: Missing) -> Problem {
+    match error {
+        Missing::Consent(token, error) => {
+            let mut url = format!("{}/auth", app.config.http.public_url());
+            if token.to_string() != auth::USUAL {
+                let named = form_urlencoded::Serializer::new(String::new())
+                    .append_pair("token", &token.to_string())
+                    .finish();
+                url = format!("{url}?{named}");
+            }
+            Problem::from(error).with_consent(url)
+        }
+        Missing::Other(error) => error.into(),
+    }
+}
+
+/// What keeps a run from being accepted.
+enum Missing {
+    /// Google's consent for this token.
+    Consent(TokenName, Error),
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for Missing {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl Missing {
+    fn of(provider: Provider, name: TokenName, message: String) -> Self {
+        let error = Error::NeedsReauth {
+            message,
+            token: name.to_string(),
+        };
+        match provider {
+            Provider::Google => Self::Consent(name, error),
+            Provider::Clockify => Self::Other(error),
+        }
+    }
+}
+
 /// A run without a usable token would only fail, where the caller does not look: the original answered 401, too.
-async fn check_tokens(app: &App, name: &SyncName) -> Result<()> {
+async fn check_tokens(app: &App, name: &SyncName) -> Result<(), Missing> {
     let mut tx = app.db.read(Scope::Tenant(name.tenant.clone())).await?;
     let found = store::syncs::get(&mut tx, name).await?;
     drop(tx);
@@ -88,26 +135,22 @@ async fn check_tokens(app: &App, name: &SyncName) -> Result<()> {
                 "" => "it was revoked",
                 why => why,
             };
-            return Err(Error::NeedsReauth {
-                message: format!("{name} cannot be used: {why}. {consent}"),
-                token: name.to_string(),
-            });
+            let message = format!("{name} cannot be used: {why}. {consent}");
+            return Err(Missing::of(token.provider, name, message));
         }
     }
     Ok(())
 }
 
 /// The usual sync is made of the original's variables once there is a consent, so without one that is what is missing.
-async fn check_first_consent(app: &App, name: &SyncName) -> Result<()> {
+async fn check_first_consent(app: &App, name: &SyncName) -> Result<(), Missing> {
     let token = TokenName::new(name.tenant.clone(), ResourceId::parse("id", "google")?);
     if name.to_string() != USUAL || tokens::get(app, &token).await.is_ok() {
-        return Err(name.not_found());
+        return Err(name.not_found().into());
     }
     let consent = consent(Provider::Google, &token);
-    Err(Error::NeedsReauth {
-        message: format!("there is no Google token yet. {consent}"),
-        token: token.to_string(),
-    })
+    let message = format!("there is no Google token yet. {consent}");
+    Err(Missing::of(Provider::Google, token, message))
 }
 
 /// What a person types to make a token work.
@@ -117,7 +160,9 @@ fn consent(provider: Provider, token: &TokenName) -> String {
         id => format!(" --id {id}"),
     };
     match provider {
-        Provider::Google => format!("Consent with `syncline token login google{id}`"),
+        Provider::Google => {
+            format!("Consent at authUrl, or with `syncline token login google{id}`")
+        }
         Provider::Clockify => {
             format!("Give a new key with `syncline token add clockify{id} --replace`")
         }

@@ -16,15 +16,18 @@ pub(crate) use database::each_engine;
 pub use disk::SmallDisk;
 pub use postgres::Postgres;
 pub use process::{Builder, Process};
-pub use redis::{Redis, redis, redis_as_deployed, redis_cluster};
-pub use server::is_unprivileged;
+pub use redis::{Redis, redis, redis_as_deployed, redis_cluster, redis_with_tls};
+pub use server::{free_port, is_unprivileged};
 pub use terminal::screen;
 pub use wait::eventually;
 pub use wire::{Cut, Wire};
 
 use chrono::{TimeZone, Utc};
-use server::find;
-use std::path::PathBuf;
+use server::{Unprivileged, command_as, find};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 use syncline::base::Clock;
 use tempfile::TempDir;
 
@@ -50,6 +53,27 @@ pub fn temp_dir() -> TempDir {
 pub fn tool(name: &str) -> PathBuf {
     let tools = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/tools");
     find(name, [tools]).unwrap_or_else(|| panic!("{name} is missing: ./test installs it"))
+}
+
+/// A server of the system, for administrators only: where their path does not lead, too.
+pub fn daemon(name: &str) -> PathBuf {
+    let folders = ["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    find(name, folders).unwrap_or_else(|| panic!("{name} is missing: apt-get install -y {name}"))
+}
+
+/// A program that refuses to run as root, run as somebody else where the tests are root's, who then owns `folder` and what
+/// is in it.
+pub fn unprivileged(program: &Path, folder: &Path) -> Command {
+    let user = Unprivileged::needed();
+    if let Some(user) = &user {
+        let inside = std::fs::read_dir(folder).expect("it can be listed");
+        let inside = inside.flatten().map(|entry| entry.path());
+        for path in inside.chain([folder.to_owned()]) {
+            std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
+                .expect("root may give files away");
+        }
+    }
+    command_as(user.as_ref(), program)
 }
 
 /// A clock that stands at Monday 2026-03-02 09:00 UTC until the test moves it.

@@ -44,7 +44,13 @@ pub struct Ours {
 }
 
 impl Ours {
-    pub fn start(redis: &Redis, database: &str, concurrency: usize) -> anyhow::Result<Self> {
+    /// `admin` is the database's URL for who sees everything.
+    pub fn start(
+        redis: &Redis,
+        database: &str,
+        admin: &str,
+        concurrency: usize,
+    ) -> anyhow::Result<Self> {
         let folder = crate::temp_dir();
         let mut config = Config::with_defaults(folder.path());
         config.database.url = Some(database.to_owned().into());
@@ -55,7 +61,7 @@ impl Ours {
             let app = startup::open(config, Clock::system(), Migrate::Apply).await?;
             let look = PgPoolOptions::new()
                 .max_connections(1)
-                .connect(database)
+                .connect(admin)
                 .await?;
             for tenant in 0..TENANTS {
                 sqlx::query("INSERT INTO syncline.tenants (tenant_id, display_name, created_at) VALUES ($1, $1, now()) \

@@ -38,6 +38,13 @@ pub struct Args {
     /// Wait for the browser on this port of this machine; a free one when it is 0
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// Print a link that is good for ten minutes and one use, for whoever owns the account: it needs no login, and the running
+    /// server ends what it begins
+    #[arg(long, conflicts_with_all = ["no_browser", "port"])]
+    link: bool,
+    /// Have Google ask again, although it has agreed before, as to connect another account
+    #[arg(long)]
+    ask_again: bool,
     /// Account to suggest to the person
     #[arg(long, value_name = "ADDRESS")]
     login_hint: Option<String>,
@@ -45,6 +52,9 @@ pub struct Args {
 
 pub async fn run(args: Args, session: &Session, context: &Context) -> anyhow::Result<Exit> {
     let output = context.output;
+    if args.link {
+        return link(args, session, output).await;
+    }
     let listener = TcpListener::bind(("127.0.0.1", args.port))
         .await
         .map_err(|cause| {
@@ -58,6 +68,7 @@ pub async fn run(args: Args, session: &Session, context: &Context) -> anyhow::Re
         name: name.clone(),
         redirect_uri: format!("http://{}", listener.local_addr()?),
         login_hint: args.login_hint.unwrap_or_default(),
+        ask_again: args.ask_again,
         ..BeginAuthorizationRequest::default()
     };
     let begun = session
@@ -87,6 +98,26 @@ pub async fn run(args: Args, session: &Session, context: &Context) -> anyhow::Re
         .await?
         .into_inner();
     finish(&token, output)
+}
+
+/// Prints where somebody else may give the consent.
+async fn link(args: Args, session: &Session, output: Output) -> anyhow::Result<Exit> {
+    let request = BeginAuthorizationRequest {
+        name: session.token(&args.id),
+        login_hint: args.login_hint.unwrap_or_default(),
+        ask_again: args.ask_again,
+        link: true,
+        ..BeginAuthorizationRequest::default()
+    };
+    let made = session.tokens().begin_authorization(request).await?;
+    output.result(&made.into_inner(), |made| {
+        let until = time::moment(made.expire_time.as_ref());
+        format!(
+            "{}\n\nGood once, until {until} (UTC).",
+            made.authorization_url
+        )
+    })?;
+    Ok(Exit::Done)
 }
 
 fn finish(token: &Token, output: Output) -> anyhow::Result<Exit> {

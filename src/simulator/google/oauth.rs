@@ -217,6 +217,13 @@ fn exchange(
 fn refresh(world: &mut World, request: &Request, refresh_token: &str, scope: &str) -> Reply {
     let known = |grant: &super::Grant| grant.refresh_token.as_deref() == Some(refresh_token);
     let Some(grant) = world.google.grants.iter().position(known) else {
+        if world.google.reuse_ends_grants {
+            let is_spent = |spent: &String| spent == refresh_token;
+            world
+                .google
+                .grants
+                .retain(|grant| !grant.spent.iter().any(is_spent));
+        }
         return error(400, "invalid_grant", "Token has been expired or revoked.");
     };
     let asked: Vec<&str> = scope.split_whitespace().collect();
@@ -232,7 +239,8 @@ fn refresh(world: &mut World, request: &Request, refresh_token: &str, scope: &st
     if world.google.rotate_refresh_tokens || request.tweak == Some(Tweak::RotateRefreshToken) {
         let new = world.new_refresh_token();
         body.insert("refresh_token".to_owned(), json!(new));
-        world.google.grants[grant].refresh_token = Some(new);
+        let old = world.google.grants[grant].refresh_token.replace(new);
+        world.google.grants[grant].spent.extend(old);
     }
     Reply::ok(&Value::Object(body))
 }

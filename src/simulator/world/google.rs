@@ -20,6 +20,8 @@ pub struct Google {
     pub access_token_seconds: i64,
     /// Each refresh gives a new refresh token, and the used one dies at once.
     pub rotate_refresh_tokens: bool,
+    /// A refresh token that was used up and comes again ends its whole grant, as stricter providers have it.
+    pub reuse_ends_grants: bool,
     /// The first is "me".
     pub people: Vec<Person>,
     pub spaces: Vec<Space>,
@@ -138,6 +140,8 @@ pub struct Grant {
     pub scopes: Vec<String>,
     /// The refresh token that works; `None` for online access or after revocation.
     pub refresh_token: Option<String>,
+    /// Refresh tokens that were used up.
+    pub(crate) spent: Vec<String>,
     /// Access tokens with the end of their life.
     pub access_tokens: Vec<(String, DateTime<Utc>)>,
 }
@@ -293,6 +297,7 @@ impl World {
             person: person.to_owned(),
             scopes,
             refresh_token,
+            spent: Vec::new(),
             access_tokens: Vec::new(),
         };
         self.google.grants.push(grant);

@@ -6,8 +6,8 @@ use crate::{
     base::{Error, Result, TenantId, Violation, error::all_valid},
     db::Scope,
     tenants::{
-        store as tenants,
-        tenant::{gather, not_found},
+        gather, store as tenants,
+        tenant::not_found,
         update::check_mask,
         widget::{
             Position, Widget, check_color, check_name, check_welcome, name_of, parse_name, store,

@@ -25,7 +25,9 @@ pub(super) fn has_refresh_token(app: &App, token: &Token, scopes: &Scopes) -> Re
     let will_do = token.state == State::Active
         && token.client_id == app.config.google.client_id
         && token.account_id.is_some()
-        && asked.iter().all(|scope| granted.iter().any(|granted| granted == scope));
+        && asked
+            .iter()
+            .all(|scope| granted.iter().any(|granted| granted == scope));
     Ok(will_do && refresh_token(app, token)?.is_some())
 }
 
@@ -60,7 +62,10 @@ mod tests {
     #[test]
     fn the_account_is_read_from_an_id_token_and_nothing_else_is_taken_for_one() {
         let payload = BASE64_URL_SAFE_NO_PAD.encode(r#"{"sub":"1177"}"#);
-        assert_eq!(subject(&format!("e30.{payload}.c2ln").into()).as_deref(), Some("1177"));
+        assert_eq!(
+            subject(&format!("e30.{payload}.c2ln").into()).as_deref(),
+            Some("1177")
+        );
         for text in ["", "e30", "e30.e30.c2ln", "e30.!.c2ln", "e30.eA.c2ln"] {
             assert_eq!(subject(&text.into()), None, "{text}");
         }

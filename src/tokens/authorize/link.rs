@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit,
     base::{Error, Result, Secret, TenantId, TokenName, reach},
     db::Scope,
     tokens::{
@@ -36,16 +37,23 @@ pub async fn link(app: &App, begin: Begin) -> Result<Link> {
         token_id: name.id.to_string(),
         scopes: begin.extra_scopes.join(" "),
         login_hint: begin.login_hint,
+        ask_again: begin.ask_again,
         made_by: reach::caller().map_or_else(String::new, |caller| caller.name.clone()),
         expires_at: now + GOOD_FOR,
     };
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
     store::drop_old_links(&mut tx, &name.tenant, now).await?;
     store::add_link(&mut tx, &name.tenant, &hash(&text), &row).await?;
+    let entry = audit::Entry::new(Some(name.tenant.clone()), "token.link", &name);
+    audit::record(&mut tx, entry, now).await?;
     tx.commit().await?;
     let page = app.config.http.public_url();
     Ok(Link {
-        url: Secret::new(format!("{page}/auth?link={}.{}", name.tenant, text.expose())),
+        url: Secret::new(format!(
+            "{page}/auth?link={}.{}",
+            name.tenant,
+            text.expose()
+        )),
         expires_at: row.expires_at,
     })
 }
@@ -54,7 +62,9 @@ pub async fn link(app: &App, begin: Begin) -> Result<Link> {
 pub async fn follow_link(app: &App, link: &Secret) -> Result<(Begin, String)> {
     let unknown = || Error::Denied {
         reason: "LINK_UNKNOWN",
-        message: "the link is not one of ours, was used, or is older than ten minutes: ask for a new one".to_owned(),
+        message:
+            "the link is not one of ours, was used, or is older than ten minutes: ask for a new one"
+                .to_owned(),
     };
     let (tenant, text) = link.expose().split_once('.').ok_or_else(unknown)?;
     let tenant = TenantId::parse("link", tenant).map_err(|_| unknown())?;
@@ -68,6 +78,7 @@ pub async fn follow_link(app: &App, link: &Secret) -> Result<(Begin, String)> {
         redirect_uri: app.config.http.redirect_uri(),
         extra_scopes: row.scopes.split_whitespace().map(str::to_owned).collect(),
         login_hint: row.login_hint,
+        ask_again: row.ask_again,
         ..Begin::default()
     };
     Ok((begin, row.made_by))

@@ -12,6 +12,7 @@ pub(in crate::tokens) struct Link {
     pub token_id: String,
     pub scopes: String,
     pub login_hint: String,
+    pub ask_again: bool,
     pub made_by: String,
     pub expires_at: DateTime<Utc>,
 }
@@ -23,8 +24,8 @@ pub(in crate::tokens) async fn add_link(
     link_hash: &str,
     link: &Link,
 ) -> Result<()> {
-    const SQL: &str = "INSERT INTO token_links (tenant_id, link_hash, token_id, scopes, login_hint, made_by, expires_at)
-        SELECT tenant_id, $2, $3, $4, $5, $6, $7 FROM tenants WHERE tenant_id = $1";
+    const SQL: &str = "INSERT INTO token_links (tenant_id, link_hash, token_id, scopes, login_hint, made_by, expires_at, ask_again)
+        SELECT tenant_id, $2, $3, $4, $5, $6, $7, $8 FROM tenants WHERE tenant_id = $1";
     let added = execute!(
         tx,
         SQL,
@@ -34,7 +35,8 @@ pub(in crate::tokens) async fn add_link(
         link.scopes.as_str(),
         link.login_hint.as_str(),
         link.made_by.as_str(),
-        link.expires_at
+        link.expires_at,
+        link.ask_again
     )?;
     match added {
         0 => Err(Error::not_found("tenant", format!("tenants/{tenant}"))),
@@ -49,7 +51,7 @@ pub(in crate::tokens) async fn take_link(
     link_hash: &str,
 ) -> Result<Option<Link>> {
     const SQL: &str = "DELETE FROM token_links WHERE tenant_id = $1 AND link_hash = $2
-        RETURNING token_id, scopes, login_hint, made_by, expires_at";
+        RETURNING token_id, scopes, login_hint, made_by, expires_at, ask_again";
     fetch_optional!(tx, Link, SQL, tenant.as_str(), link_hash)
 }
 

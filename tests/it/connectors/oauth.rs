@@ -35,6 +35,7 @@ fn request() -> ConsentRequest<'static> {
         redirect_uri: REDIRECT,
         scopes: &WANTED,
         login_hint: Some("dana@example.com"),
+        ask_again: true,
     }
 }
 

@@ -100,6 +100,7 @@ async fn no_secret_is_logged_at_trace_level_or_said_in_an_error() {
             code: "4/0composed-canary-code".into(),
             state: begun.state.clone(),
         },
+        browser: None,
     };
     said += &format!(
         "{0} {0:?}",

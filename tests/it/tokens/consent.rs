@@ -47,6 +47,7 @@ async fn complete(office: &Office, name: &TokenName, address: &str) -> Result<To
     let complete = Complete {
         name: name.to_string(),
         redirected: Redirected::Address(address.into()),
+        browser: None,
     };
     tokens::complete(&office.app, complete).await
 }
@@ -196,6 +197,7 @@ async fn wrong_fields_are_named_at_once(database: Database) {
         redirect_uri: "http://example.com/".to_owned(),
         extra_scopes: vec!["two words".to_owned()],
         login_hint: "two\nlines".to_owned(),
+        ..Begin::default()
     };
     let error = tokens::begin(&office.app, begin).await.unwrap_err();
     assert_eq!(
@@ -208,6 +210,7 @@ async fn wrong_fields_are_named_at_once(database: Database) {
             code: Secret::default(),
             state: Secret::default(),
         },
+        browser: None,
     };
     let error = tokens::complete(&office.app, complete).await.unwrap_err();
     assert_eq!(fields(&error), ["name", "code", "state"]);

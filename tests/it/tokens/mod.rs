@@ -1,6 +1,7 @@
 //! Tokens: kept, refreshed once, never lost, never shown.
 
 mod audit;
+mod browsers;
 mod canaries;
 mod consent;
 mod credentials;
@@ -8,9 +9,12 @@ mod history;
 mod issuing;
 mod keys;
 mod kills;
+mod notices;
 mod outages;
+mod processes;
 mod races;
 mod refreshing;
+mod retiring;
 mod rpc;
 
 use crate::kit::{self, Database};

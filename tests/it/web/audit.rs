@@ -17,6 +17,10 @@ fn entries(document: &Value) -> &[Value] {
 async fn a_hundred_refused_calls_are_one_row_of_the_audit() {
     let stage = Stage::with_tokens().await;
     let mut server = Server::ready(guarded(stage.command(&["--json", "serve"]))).await;
+    // Something for the tenant's own list.
+    let url = server.grpc_url().to_owned();
+    let check = ["--server", &url, "token", "check", "clockify"];
+    assert_eq!(ended(guarded(stage.command(&check))).await.code, 0);
     let mut tokens = TokenServiceClient::new(server.channel().await);
     for number in 0..100 {
         let mut request = Request::new(GetTokenRequest {
@@ -27,21 +31,20 @@ async fn a_hundred_refused_calls_are_one_row_of_the_audit() {
         request.metadata_mut().insert("authorization", shown);
         tokens.get_token(request).await.unwrap_err();
     }
-    // A read, for the tenant's own list.
-    let url = server.grpc_url().to_owned();
-    let check = ["--server", &url, "token", "check", "clockify"];
-    assert_eq!(ended(guarded(stage.command(&check))).await.code, 0);
     server.process.terminate();
     assert!(server.process.wait_exit(LONG).await.success());
 
-    let listed = stage.run(&["--json", "audit", "--instance"]).await;
+    let listed = stage
+        .run(&["--json", "audit", "--instance", "--action", "rpc.call"])
+        .await;
     assert_eq!(listed.code, 0, "{}", listed.text);
     let listed = listed.json();
     let refused = entries(&listed);
-    // Two, where the minute ended meanwhile.
+    // Two, where the minute ended meanwhile. Who guesses too often is told to wait, which refuses nobody.
     assert!((1..=2).contains(&refused.len()), "{listed}");
     let count = |entry: &Value| entry["count"].as_str().unwrap().parse::<u32>().unwrap();
-    assert_eq!(refused.iter().map(count).sum::<u32>(), 100, "{listed}");
+    let counted: u32 = refused.iter().map(count).sum();
+    assert!((20..=100).contains(&counted), "{listed}");
     assert_eq!(refused[0]["outcome"], "CREDENTIALS_WRONG");
     assert_eq!(refused[0]["action"], "rpc.call");
     assert_eq!(refused[0]["resource"], "syncline.v1.TokenService/GetToken");

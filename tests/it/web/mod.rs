@@ -5,11 +5,14 @@ mod audit;
 mod drain;
 mod figures;
 mod matrix;
+mod oauth;
 mod pages;
+mod problems;
 mod queue;
 mod roles;
 mod trace;
 mod waiting;
+mod widgets;
 
 use crate::{
     cli::LONG,
@@ -27,8 +30,8 @@ const PASSWORD: &str = "composed:canary";
 /// A server that listens.
 pub struct Server {
     pub process: Process,
-    http: String,
-    grpc: Option<String>,
+    pub http: String,
+    pub grpc: Option<String>,
     client: Client,
 }
 

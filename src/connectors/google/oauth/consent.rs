@@ -20,6 +20,8 @@ pub struct ConsentRequest<'a> {
     pub scopes: &'a [&'a str],
     /// The account to choose, where it is known.
     pub login_hint: Option<&'a str>,
+    /// Whether to show the consent page also to a person who consented before: only then Google gives a refresh token again.
+    pub ask_again: bool,
 }
 
 /// An authorization that has begun.
@@ -34,8 +36,7 @@ pub struct Consent {
 }
 
 impl OAuth {
-    /// Begins an authorization. Asks for consent each time, because only then Google gives a refresh token; PKCE with
-    /// S256. Makes no call. Fails when `redirect_uri` is not a URL.
+    /// Begins an authorization: offline, PKCE with S256. Makes no call. Fails when `redirect_uri` is not a URL.
     pub fn consent(&self, request: &ConsentRequest<'_>) -> Result<Consent> {
         let redirect = RedirectUrl::new(request.redirect_uri.to_owned())
             .map_err(|error| Error::invalid("redirect_uri", format!("expected a URL: {error}")))?;
@@ -48,8 +49,10 @@ impl OAuth {
             .set_pkce_challenge(challenge)
             .add_scopes(request.scopes.iter().map(|&scope| Scope::new(scope.into())))
             .add_extra_param("access_type", "offline")
-            .add_extra_param("prompt", "consent")
             .add_extra_param("include_granted_scopes", "true");
+        if request.ask_again {
+            page = page.add_extra_param("prompt", "consent");
+        }
         if let Some(hint) = request.login_hint {
             page = page.add_extra_param("login_hint", hint);
         }

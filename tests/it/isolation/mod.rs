@@ -1,0 +1,9 @@
+//! Tenants cannot see each other: not by any call, not where our SQL forgets to say whose rows it means, not through a
+//! pooler; and a PostgreSQL that could not keep them apart is not served from.
+
+mod calls;
+mod leaks;
+mod messages;
+mod pooler;
+mod scene;
+mod start;
