@@ -105,7 +105,6 @@ fn every_key_can_be_set_by_its_variable() {
         "auth.required" | "people.cookie_secure" => "true".to_owned(),
         "people.registration" => "open".to_owned(),
         "people.session_idle" => "1h".to_owned(),
-        "auth.attempts" => "7/1m".to_owned(),
         "auth.admin_key" => "k".repeat(32),
         "database.url" | "database.migrate_url" => "postgres://h/d".to_owned(),
         "redis.url" => "redis://localhost".to_owned(),
