@@ -5,7 +5,7 @@ use crate::{
     vault::{Key, file},
 };
 use std::{
-    io::Read as _,
+    io::{self, Read as _},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
@@ -98,8 +98,11 @@ fn output(child: &mut Child) -> mpsc::Receiver<Option<Zeroizing<String>>> {
         thread::spawn(move || {
             // Room for all of it, so that no part is left behind where it grew.
             let mut text = Zeroizing::new(String::with_capacity(LARGEST as usize + 1));
-            let read = pipe.take(LARGEST + 1).read_to_string(&mut text);
+            let mut pipe = pipe;
+            let read = pipe.by_ref().take(LARGEST + 1).read_to_string(&mut text);
             let fits = read.is_ok_and(|length| length as u64 <= LARGEST);
+            // The rest is let through, so that the program ends as it would.
+            let _ = io::copy(&mut pipe, &mut io::sink());
             // Nobody waits for it any more where it came too late.
             let _ = tell.send(fits.then_some(text));
         });

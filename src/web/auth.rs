@@ -151,7 +151,8 @@ pub async fn complete(State(site): State<Site>, request: Request) -> Response {
     let mut response = page::answer(&headers, outcome);
     // Whatever came of it, it is over.
     if let Some(kept) = state.as_ref().and_then(|state| kept(&headers, state))
-        && let Ok(gone) = forget(kept.cookie)
+        && let Ok(app) = site.door.now()
+        && let Ok(gone) = forget(kept.cookie, &app.config.http.public_url())
     {
         response.headers_mut().append(header::SET_COOKIE, gone);
     }
@@ -214,24 +215,33 @@ fn keep(name: &TokenName, begun: &Authorization, public_url: &str) -> Result<Hea
     let secret = begun.browser.as_ref();
     let secret = secret.ok_or_else(|| Error::internal("a consent for a browser has its secret"))?;
     let value = format!("{}.{}.{}", name.tenant, name.id, secret.expose());
-    let page = Url::parse(public_url).map_err(Error::internal)?;
-    let path = format!("{}/oauth2callback", page.path().trim_end_matches('/'));
-    let cookie = Cookie::build((cookie_of(&begun.state), value))
-        .path(path)
-        .http_only(true)
-        .secure(page.scheme() == "https")
-        .same_site(SameSite::Lax)
-        .max_age(OPEN_FOR);
-    set(&cookie.build())
+    set(cookie_of(&begun.state), value, OPEN_FOR, public_url)
 }
 
 /// Has the browser forget a cookie of ours.
-fn forget(name: String) -> Result<HeaderValue> {
-    let cookie = Cookie::build((name, "")).http_only(true);
-    set(&cookie.max_age(cookie::time::Duration::ZERO).build())
+fn forget(name: String, public_url: &str) -> Result<HeaderValue> {
+    let at_once = cookie::time::Duration::ZERO;
+    set(name, String::new(), at_once, public_url)
 }
 
-fn set(cookie: &Cookie<'_>) -> Result<HeaderValue> {
+/// A browser takes a cookie for another one where its path differs.
+fn set(
+    name: String,
+    value: String,
+    life: cookie::time::Duration,
+    public_url: &str,
+) -> Result<HeaderValue> {
+    let page = Url::parse(public_url).map_err(Error::internal)?;
+    let cookie = Cookie::build((name, value))
+        .path(format!(
+            "{}/oauth2callback",
+            page.path().trim_end_matches('/')
+        ))
+        .http_only(true)
+        .secure(page.scheme() == "https")
+        .same_site(SameSite::Lax)
+        .max_age(life)
+        .build();
     let mut value = HeaderValue::from_str(&cookie.to_string()).map_err(Error::internal)?;
     value.set_sensitive(true);
     Ok(value)

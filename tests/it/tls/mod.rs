@@ -10,7 +10,9 @@ use crate::{
     cli::{LONG, Stage},
     kit::{Builder, Process, temp_dir},
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+};
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
@@ -34,7 +36,7 @@ pub struct Pair {
 
 impl Authority {
     pub fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        let mut params = named("authority", Vec::new());
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let folder = temp_dir();
@@ -50,7 +52,7 @@ impl Authority {
     /// Vouches that somebody is `names`.
     pub fn sign(&self, file: &str, names: &[&str]) -> Pair {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let params = CertificateParams::new(names).unwrap();
+        let params = named(file, names);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let pair = Pair {
@@ -93,6 +95,14 @@ impl Authority {
             .tls_config(config)
             .unwrap()
     }
+}
+
+/// OpenSSL takes who is called as its authority is for one that signed itself.
+fn named(name: &str, alternative: Vec<String>) -> CertificateParams {
+    let mut params = CertificateParams::new(alternative).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
 }
 
 /// A server with TLS.

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod disabled;
 mod drain;
 mod figures;
 mod matrix;

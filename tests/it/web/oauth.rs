@@ -153,7 +153,8 @@ async fn who_shows_the_password_connects_google_and_who_shows_nothing_does_not(d
         .unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     let forgotten = answer.headers()[header::SET_COOKIE].to_str().unwrap();
-    assert!(forgotten.contains("Max-Age=0"), "{forgotten}");
+    let part = "Path=/oauth2callback; Max-Age=0";
+    assert!(forgotten.contains(part), "{forgotten}");
     let page = answer.text().await.unwrap();
     assert!(
         page.contains("<h1>Connected</h1>") && page.contains("tenants/default/tokens/google"),
