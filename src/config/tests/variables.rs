@@ -115,7 +115,7 @@ fn every_key_can_be_set_by_its_variable() {
         "log.format" => "json".to_owned(),
         "outbound.connect_timeout" => "9s".to_owned(),
         key if key.ends_with("url") || key == "otel.endpoint" => "https://example.org/x".to_owned(),
-        key if key.ends_with("budget") => "7/1m".to_owned(),
+        key if key.ends_with("budget") || key == "auth.attempts" => "7/1m".to_owned(),
         _ if default.parse::<bool>().is_ok() => (default == "false").to_string(),
         _ if default.parse::<f64>().is_ok_and(|number| number == 1.0) => "0.5".to_owned(),
         _ if default == "0" => "1".to_owned(),
