@@ -199,7 +199,7 @@ async fn a_session_that_is_shown_at_a_login_ends(database: Database) {
     assert_ne!(fresh.session_token, planted.expose());
     assert!(is_unauthenticated(
         &house.guest(&planted).await.err().unwrap(),
-        "CREDENTIALS_WRONG"
+        "SESSION_OVER"
     ));
     let ada = house.guest(&fresh.session_token.into()).await.unwrap();
     assert_eq!(ada.0.unwrap().name, victim.0.unwrap().name);
