@@ -107,7 +107,7 @@ async fn nobody_learns_from_the_clock_who_has_an_account(database: Database) {
     assert!(*fastest >= Duration::from_millis(400), "{all:?}");
     // All wait for the same moment; a machine that is busy may be late for it.
     assert!(
-        slowest.as_secs_f64() / fastest.as_secs_f64() < 1.5,
+        slowest.as_secs_f64() / fastest.as_secs_f64() < 2.0,
         "{all:?}"
     );
 }
