@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
-/// Who has this session. [`Error::Unauthenticated`] alike for an unknown one and one that is over.
+/// Who has this session. `SESSION_OVER` alike for an unknown one and one that is over.
 pub async fn authenticate(
     app: &App,
     token: &Secret,
@@ -25,7 +25,8 @@ pub async fn authenticate(
     match known.await? {
         Some(known) if !known.is_over(app.db.now()) => Ok(known.caller_at(address)),
         _ => Err(Error::Unauthenticated {
-            reason: "CREDENTIALS_WRONG",
+            // Nobody guesses one: a browser that still shows an old one is not to be slowed down for it.
+            reason: "SESSION_OVER",
             message: "there is no such session, or it is over: log in again".to_owned(),
         }),
     }

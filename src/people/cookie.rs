@@ -20,7 +20,9 @@ pub struct Cookies {
 impl Cookies {
     /// As the settings say.
     pub fn of(config: &Config) -> Self {
-        let is_https = config.tls.is_some();
+        let public = config.http.public_url.as_deref();
+        let is_https =
+            config.tls.is_some() || public.is_some_and(|url| url.starts_with("https://"));
         Self {
             secure: config.people.cookie_secure.or(is_https.then_some(true)),
         }

@@ -306,15 +306,15 @@ async fn what_was_done_stands_in_the_audit(database: Database) {
         syncline::db::Engine::Sqlite => "",
     };
     let sql = format!(
-        "SELECT action || ' ' || outcome || ' ' || actor || ' ' || COALESCE(address, '-')
+        "SELECT action || ' ' || outcome || ' ' || actor || ' ' || address
          FROM {schema}audit_entries ORDER BY at, entry_id"
     );
     let written = house.database.column(&sql).await;
     let expected = [
-        "user.create done syncline -".to_owned(),
-        format!("user.login done {name} -"),
-        "user.login LOGIN_WRONG syncline -".to_owned(),
-        "user.login LOGIN_WRONG syncline -".to_owned(),
+        "user.create done syncline ".to_owned(),
+        format!("user.login done {name} "),
+        "user.login LOGIN_WRONG syncline ".to_owned(),
+        "user.login LOGIN_WRONG syncline ".to_owned(),
         format!("user.logout done {name} 192.0.2.7"),
     ];
     assert_eq!(written, expected);

@@ -107,7 +107,7 @@ async fn nobody_learns_from_the_clock_who_has_an_account(database: Database) {
     assert!(*fastest >= Duration::from_millis(400), "{all:?}");
     // All wait for the same moment; a machine that is busy may be late for it.
     assert!(
-        slowest.as_secs_f64() / fastest.as_secs_f64() < 1.5,
+        slowest.as_secs_f64() / fastest.as_secs_f64() < 2.0,
         "{all:?}"
     );
 }
@@ -199,7 +199,7 @@ async fn a_session_that_is_shown_at_a_login_ends(database: Database) {
     assert_ne!(fresh.session_token, planted.expose());
     assert!(is_unauthenticated(
         &house.guest(&planted).await.err().unwrap(),
-        "CREDENTIALS_WRONG"
+        "SESSION_OVER"
     ));
     let ada = house.guest(&fresh.session_token.into()).await.unwrap();
     assert_eq!(ada.0.unwrap().name, victim.0.unwrap().name);

@@ -50,7 +50,7 @@ async fn lasts(house: &House, length: TimeDelta) {
     let other = house.replica().await;
     for app in [&house.app, &other] {
         let over = guest(app, &session).await.err().unwrap();
-        assert!(is_unauthenticated(&over, "CREDENTIALS_WRONG"), "{over}");
+        assert!(is_unauthenticated(&over, "SESSION_OVER"), "{over}");
     }
     assert_eq!(people::stats(&house.app).await.unwrap().active_sessions, 0);
     people::sweep(&house.app).await.unwrap();
@@ -173,7 +173,7 @@ async fn who_is_removed_is_logged_out_everywhere(database: Database) {
     assert!(house.guest(&session).await.is_err());
     eventually(Duration::from_secs(1), || async {
         match guest(&other, &session).await {
-            Err(error) => Ok(assert!(is_unauthenticated(&error, "CREDENTIALS_WRONG"))),
+            Err(error) => Ok(assert!(is_unauthenticated(&error, "SESSION_OVER"))),
             Ok(_) => Err("it is still good there"),
         }
     })
