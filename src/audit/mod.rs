@@ -76,6 +76,12 @@ pub fn actor() -> String {
     reach::caller().map_or_else(|| OURSELVES.to_owned(), |caller| caller.name.clone())
 }
 
+/// Gives the audit of a tenant that is removed to the installation: somebody who gets the same id later does not read it.
+/// Needs a transaction of [`crate::db::Scope::System`].
+pub async fn hand_over(tx: &mut Tx, tenant: &TenantId) -> Result<()> {
+    store::hand_over(tx, tenant).await
+}
+
 /// Adds an entry: who calls, and from where, is known. What belongs to the installation needs a transaction of
 /// [`crate::db::Scope::System`].
 pub async fn record(tx: &mut Tx, entry: Entry, now: DateTime<Utc>) -> Result<()> {

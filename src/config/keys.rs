@@ -8,7 +8,7 @@ pub(super) const DEFAULT_FILE: &str = include_str!("../config.default.toml");
 
 /// Plain names of variables, kept because other programs and the originals use them, with the key that they set. The
 /// name with SYNCLINE_ wins where both are set in one place.
-pub(super) const PLAIN: [(&str, &str); 15] = [
+pub(super) const PLAIN: [(&str, &str); 16] = [
     ("DATABASE_URL", "database.url"),
     ("SYNCLINE_MIGRATE_URL", "database.migrate_url"),
     ("DATABASE_URL_DIRECT", "database.migrate_url"),

@@ -6,8 +6,7 @@ use crate::{
     base::{Error, ResourceId, Result, Violation, error::all_valid},
     db::Scope,
     tenants::{
-        State, Tenant, store,
-        gather,
+        State, Tenant, gather, store,
         tenant::{check_display_name, check_domains},
     },
 };

@@ -1,6 +1,7 @@
 //! The rows of tenants. A tenant's own role may read its row; changes are the system's.
 
 use crate::{
+    audit,
     base::{Result, TenantId},
     db::{Engine, Tx, execute, fetch_all, fetch_one, fetch_optional},
     tenants::{State, Tenant},
@@ -122,7 +123,7 @@ macro_rules! owned {
 }
 
 owned! {
-    "token_links" "token_authorizations" "token_events" "token_reads" "provider_facts"
+    "token_links" "token_authorizations" "token_events" "provider_facts"
     "occurrences" "schedule_specs" "schedules" "effects" "records" "syncs"
     "adoptions" "run_logs" "request_ids" "runs" "tokens" "widgets"
 }
@@ -135,12 +136,11 @@ pub fn owned_tables() -> impl Iterator<Item = &'static str> {
 /// Removes a tenant with everything that it has. What was written down about it stays, with the installation: somebody
 /// who gets the same id later does not read it.
 pub(super) async fn remove(tx: &mut Tx, id: &TenantId) -> Result<()> {
-    const KEEP_AUDIT: &str = "UPDATE audit_entries SET tenant_id = '' WHERE tenant_id = $1";
     const TENANT: &str = "DELETE FROM tenants WHERE tenant_id = $1";
     for (_, sql) in OWNED {
         execute!(tx, *sql, id.as_str())?;
     }
-    execute!(tx, KEEP_AUDIT, id.as_str())?;
+    audit::hand_over(tx, id).await?;
     execute!(tx, TENANT, id.as_str())?;
     Ok(())
 }

@@ -11,8 +11,7 @@ use crate::{
     },
     db::Scope,
     tenants::{
-        State, Tenant, store,
-        gather,
+        State, Tenant, gather, store,
         tenant::{check_display_name, check_domains, not_found},
     },
 };

@@ -6,7 +6,6 @@ use crate::{
         Access, Caller, Error, Needs, ResourceId, Result, Role, Secret, TokenName, Who,
         reach::Reach, sha256,
     },
-    people,
     tokens::{self, Authorization, Begin, Complete, Redirected, Token},
     web::{
         Site,
@@ -69,7 +68,7 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
             (begin, on_behalf_of(&name, &made_by))
         }
         None => {
-            let cookie = people::session_of(request.headers());
+            let cookie = site.cookies.session(request.headers());
             let admitted = site.guard.admit(
                 request.headers(),
                 cookie,

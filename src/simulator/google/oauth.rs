@@ -219,7 +219,10 @@ fn refresh(world: &mut World, request: &Request, refresh_token: &str, scope: &st
     let Some(grant) = world.google.grants.iter().position(known) else {
         if world.google.reuse_ends_grants {
             let is_spent = |spent: &String| spent == refresh_token;
-            world.google.grants.retain(|grant| !grant.spent.iter().any(is_spent));
+            world
+                .google
+                .grants
+                .retain(|grant| !grant.spent.iter().any(is_spent));
         }
         return error(400, "invalid_grant", "Token has been expired or revoked.");
     };

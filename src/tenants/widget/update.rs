@@ -6,8 +6,7 @@ use crate::{
     base::{Error, Result, TenantId, Violation, error::all_valid},
     db::Scope,
     tenants::{
-        store as tenants,
-        gather,
+        gather, store as tenants,
         tenant::not_found,
         update::check_mask,
         widget::{

@@ -88,6 +88,7 @@ pub const READS: &[(&str, &str)] = &[
     ("TenantService/ListAuditEntries", r#"{"instance": true}"#),
     ("AccountService/GetMe", "{}"),
     ("AccountService/ListUsers", "{}"),
+    ("AccountService/GetUser", r#"{"name": "users/{key}"}"#),
     ("AccountService/GetUserStats", "{}"),
     (
         "AccountService/ListSessions",
