@@ -4,14 +4,19 @@ mod door;
 
 pub use door::{Door, Doorkeeper, door};
 
-use crate::{config::Config, db::Db, outbound::Outbound, vault::Keyring};
+use crate::{
+    base::notify::{Nobody, Notify},
+    config::Config,
+    db::Db,
+    outbound::Outbound,
+    vault::Keyring,
+};
 use std::{
     any::{Any, TypeId},
     collections::HashMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
 };
-use tokio::sync::Notify;
 
 /// The parts of a running Syncline, cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,9 +31,11 @@ pub struct App {
     pub keys: Keyring,
     /// What rooms keep in memory.
     pub memory: Memory,
+    /// Who is told what needs a person.
+    pub notify: Arc<dyn Notify>,
     /// Rung when this process accepted work, and when its worker finished some, so that nobody here need wait for the next
     /// look.
-    pub work_arrived: Arc<Notify>,
+    pub work_arrived: Arc<tokio::sync::Notify>,
 }
 
 impl App {
@@ -40,6 +47,7 @@ impl App {
             outbound,
             keys,
             memory: Memory::default(),
+            notify: Nobody::shared(),
             work_arrived: Arc::default(),
         }
     }

@@ -6,7 +6,7 @@
 //! * the rooms, each above those to its right: [`syncs`] → [`schedules`] → [`runs`] → [`tokens`] →
 //!   [`people`] → [`tenants`] → [`audit`]
 //! * what every room may use, built once: [`app`]; the settings: [`config`]; logs and traces: [`telemetry`]
-//! * the ground floor: [`connectors`], [`simulator`], [`vault`], [`queue`], [`outbound`], [`api`], [`db`], [`base`]
+//! * the ground floor: [`connectors`], [`simulator`], [`vault`], [`queue`], [`tls`], [`outbound`], [`api`], [`db`], [`base`]
 
 pub mod api;
 pub mod app;
@@ -27,6 +27,7 @@ pub mod startup;
 pub mod syncs;
 pub mod telemetry;
 pub mod tenants;
+pub mod tls;
 pub mod tokens;
 pub mod vault;
 pub mod web;

@@ -2,23 +2,23 @@
 //! services. What it asks is an [`Authenticate`].
 
 use crate::{
-    api::{needs, status},
+    api::{
+        needs, status,
+        within::{Asks, Within},
+    },
     base::{Authenticate, Caller, Credential, Error, Needs, Result, Secret, reach::Reach},
 };
-use axum::extract::ConnectInfo;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures::future::BoxFuture;
 use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
-use http_body::{Frame, SizeHint};
 use std::{
     convert::Infallible,
     fmt, mem,
     net::{IpAddr, SocketAddr},
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
-use tonic::{Status, body::Body, transport::server::TcpConnectInfo};
+use tonic::{Status, body::Body};
 use tower::Service;
 
 /// Where a request comes from, in its extensions.
@@ -44,34 +44,21 @@ impl Guard {
         extensions: &Extensions,
         needs: Needs,
     ) -> Result<(Arc<Caller>, Reach)> {
-        let caller = self.caller(headers, cookie, extensions, needs).await?;
+        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
+        let asked = self
+            .0
+            .authenticate(credential.as_ref(), address(extensions), needs);
+        let caller = asked.await?;
         needs.check(&caller)?;
         Ok((Arc::clone(&caller), Reach::new(caller, needs)))
     }
-
-    async fn caller(
-        &self,
-        headers: &HeaderMap,
-        cookie: Option<Secret>,
-        extensions: &Extensions,
-        needs: Needs,
-    ) -> Result<Arc<Caller>> {
-        let address = address(extensions);
-        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
-        self.0
-            .authenticate(credential.as_ref(), address, needs)
-            .await
-    }
 }
 
-/// The address at the other end of the connection.
-fn address(extensions: &Extensions) -> Option<IpAddr> {
-    let peer = extensions.get::<Peer>().map(|peer| peer.0);
-    let tcp = || extensions.get::<TcpConnectInfo>()?.remote_addr();
-    let http = || Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0);
-    peer.or_else(tcp)
-        .or_else(http)
-        .map(|address| address.ip().to_canonical())
+/// The address at the other end of the connection, or of the trusted proxy's.
+pub fn address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions
+        .get::<Peer>()
+        .map(|peer| peer.0.ip().to_canonical())
 }
 
 impl fmt::Debug for Guard {
@@ -137,8 +124,13 @@ where
                 note(caller, answer.headers());
                 Ok(answer)
             };
-            let known = guard.caller(request.headers(), None, request.extensions(), needs);
-            let caller = match known.await {
+            let address = address(request.extensions());
+            let credential = match shown(request.headers()) {
+                Ok(credential) => credential,
+                Err(error) => return refuse(None, error),
+            };
+            let asked = guard.0.authenticate(credential.as_ref(), address, needs);
+            let caller = match asked.await {
                 Ok(caller) => caller,
                 Err(error) => return refuse(None, error),
             };
@@ -150,36 +142,15 @@ where
             let answer = reach.clone().contain(inner.call(request)).await;
             answer.map(|answer| {
                 note(Some(&caller), answer.headers());
-                answer.map(|body| Body::new(Within { body, reach }))
+                let asks = Asks {
+                    authenticate: Arc::clone(&guard.0),
+                    credential,
+                    address,
+                    needs,
+                };
+                answer.map(|body| Body::new(Within::new(body, reach, asks)))
             })
         })
-    }
-}
-
-/// An answer that goes on: what it still looks up is within the reach of its call.
-struct Within {
-    body: Body,
-    reach: Reach,
-}
-
-impl http_body::Body for Within {
-    type Data = <Body as http_body::Body>::Data;
-    type Error = <Body as http_body::Body>::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let reach = self.reach.clone();
-        reach.contain_sync(|| Pin::new(&mut self.body).poll_frame(context))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -2,11 +2,13 @@
 
 pub mod auth;
 pub mod filter;
+pub mod forwarded;
 pub mod needs;
 pub mod page;
 pub mod status;
 mod timestamp;
 pub mod value;
+mod within;
 
 pub use timestamp::Timestamp;
 

@@ -29,6 +29,7 @@ const SERVICES: &[(&str, &[(&str, Needs)])] = &[
             ("ListTokenEvents", VIEW),
             ("RotateKey", ADMINISTER_ALL),
             ("RewrapTokens", ADMINISTER_ALL),
+            ("RetireKeys", ADMINISTER_ALL),
         ],
     ),
     (

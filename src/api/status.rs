@@ -74,6 +74,7 @@ fn classify(error: &Error) -> (Code, &'static str, HashMap<String, String>) {
         Error::Refused { reason, .. } => (Code::FailedPrecondition, *reason),
         Error::Unauthenticated { reason, .. } => (Code::Unauthenticated, *reason),
         Error::Denied { reason, .. } => (Code::PermissionDenied, *reason),
+        Error::Late { .. } => (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"),
         Error::Cancelled => (Code::Cancelled, "CANCELLED"),
         Error::Internal(_) => (Code::Internal, "INTERNAL"),
     };

@@ -3,10 +3,12 @@
 //! added, never changed, and forgotten when they are old.
 
 mod counts;
+mod keep;
 mod list;
 mod store;
 
 pub use counts::{Counted, add_count, count, flush, keep_books, sweep};
+pub use keep::keep_of;
 pub use list::list;
 
 use crate::{
@@ -74,12 +76,6 @@ impl Entry {
 /// Who acts: whoever called, or this program by itself.
 pub fn actor() -> String {
     reach::caller().map_or_else(|| OURSELVES.to_owned(), |caller| caller.name.clone())
-}
-
-/// Gives the audit of a tenant that is removed to the installation: somebody who gets the same id later does not read it.
-/// Needs a transaction of [`crate::db::Scope::System`].
-pub async fn hand_over(tx: &mut Tx, tenant: &TenantId) -> Result<()> {
-    store::hand_over(tx, tenant).await
 }
 
 /// Adds an entry: who calls, and from where, is known. What belongs to the installation needs a transaction of

@@ -122,30 +122,6 @@ pub(super) async fn page(tx: &mut Tx, wanted: &Wanted, limit: i64) -> Result<Vec
     )
 }
 
-/// Gives the audit of a tenant to the installation, word for word.
-pub(super) async fn hand_over(tx: &mut Tx, tenant: &TenantId) -> Result<()> {
-    const ENTRIES: &str = "INSERT INTO audit_entries
-            (tenant_id, entry_id, at, actor, address, action, resource, outcome, detail)
-        SELECT '', entry_id, at, actor, address, action, resource, outcome, detail
-        FROM audit_entries WHERE tenant_id = $1";
-    // Where the installation counted the same in that minute, too, the sum is kept.
-    const COUNTS: &str = "INSERT INTO audit_counts
-            (tenant_id, minute, count_id, actor, address, action, resource, outcome, count)
-        SELECT '', minute, count_id, actor, address, action, resource, outcome, count
-        FROM audit_counts WHERE tenant_id = $1
-        ON CONFLICT (tenant_id, minute, actor, action, resource, outcome, address)
-            DO UPDATE SET count = audit_counts.count + excluded.count";
-    for sql in [
-        ENTRIES,
-        COUNTS,
-        "DELETE FROM audit_entries WHERE tenant_id = $1",
-        "DELETE FROM audit_counts WHERE tenant_id = $1",
-    ] {
-        execute!(tx, sql, tenant.as_str())?;
-    }
-    Ok(())
-}
-
 /// Forgets what is older than `before`, of all tenants; gives how many rows.
 pub(super) async fn forget(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64> {
     let entries = execute!(tx, "DELETE FROM audit_entries WHERE at < $1", before)?;

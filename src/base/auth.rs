@@ -228,6 +228,13 @@ pub trait Authenticate: Send + Sync {
         needs: Needs,
     ) -> BoxFuture<'a, Result<Arc<Caller>>>;
 
+    /// The same while the call is being answered, however long that takes; it is not another call, so nothing is counted.
+    fn still<'a>(
+        &'a self,
+        credential: Option<&'a Credential>,
+        address: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Arc<Caller>>>;
+
     /// Hears that `call` (as in `syncline.v1.TokenService/GetToken`) was refused to this caller, or to
     /// somebody who is not known, and the reason. Must not wait.
     fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {

@@ -107,6 +107,13 @@ pub enum Error {
         retry_at: Option<DateTime<Utc>>,
     },
 
+    /// It took longer than the caller, or the settings, allow. What it began may still come about.
+    #[error("{what}")]
+    Late {
+        /// Which time was over.
+        what: String,
+    },
+
     /// A provider refused for good: the same request is refused again.
     #[error("{what}")]
     Refused {

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod digest;
 pub mod error;
 pub mod name;
+pub mod notify;
 pub mod reach;
 pub mod secret;
 pub mod words;

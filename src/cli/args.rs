@@ -1,6 +1,8 @@
 //! What can be typed: the global arguments and the list of commands. Each command's own arguments stand in its file.
 
-use super::{Usage, audit, db, demo, queue, serve, settings, simulate, sync, tenant, token};
+use super::{
+    Usage, audit, db, demo, key, queue, serve, settings, simulate, sync, tenant, token, user,
+};
 use crate::{
     base::ResourceId,
     config::{Config, Levels},
@@ -74,6 +76,18 @@ pub enum Command {
         #[command(subcommand)]
         command: queue::Command,
     },
+    /// Make and end the keys by which programs call, and say from where
+    Key {
+        /// Which of them.
+        #[command(subcommand)]
+        command: key::Command,
+    },
+    /// Look after the people who log in
+    User {
+        /// Which of them.
+        #[command(subcommand)]
+        command: user::Command,
+    },
     /// Keep tenants: who owns data
     Tenant {
         /// Which of them.
@@ -121,6 +135,8 @@ impl Command {
             | Self::Token { .. }
             | Self::Queue { .. }
             | Self::Tenant { .. }
+            | Self::Key { .. }
+            | Self::User { .. }
             | Self::Audit(_) => None,
         }
     }

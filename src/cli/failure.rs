@@ -153,6 +153,9 @@ fn advice(refusal: &Refusal) -> Option<String> {
         "SCOPE_MISSING" => {
             "consent again with `syncline token login google`, and leave all boxes ticked"
         }
+        "CREDENTIALS_MISSING" => {
+            "set SYNCLINE_API_KEY, or BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD"
+        }
         "COUNT_MISMATCH" => "nothing was deleted; count again with `syncline sync cleanup`",
         "" if refusal.code == "UNAVAILABLE" => "is `syncline serve` running there?",
         _ => {

@@ -7,6 +7,7 @@ mod db;
 mod demo;
 mod doctor;
 mod failure;
+mod key;
 mod output;
 mod queue;
 mod serve;
@@ -19,6 +20,7 @@ mod tenant;
 mod time;
 mod token;
 mod token_file;
+mod user;
 
 use self::{
     args::{Cli, Command},
@@ -154,6 +156,8 @@ async fn run(command: Command, context: Context) -> anyhow::Result<Exit> {
         Command::Sync { command } => sync::run(command, context).await,
         Command::Token { command } => token::run(command, context).await,
         Command::Queue { command } => queue::run(command, context).await,
+        Command::Key { command } => key::run(command, context).await,
+        Command::User { command } => user::run(command, context).await,
         Command::Tenant { command } => tenant::run(command, context).await,
         Command::Audit(args) => audit::run(args, context).await,
         Command::Db { command } => db::run(command, context).await,

@@ -11,11 +11,11 @@ use crate::{
     audit,
     base::{Clock, ResourceId, RunName, Secret},
     cli::Usage,
-    config::{Auth, BasicAuth},
+    config::{Auth, BasicAuth, Files},
     runs::Worker,
     serve,
     startup::{self, Migrate},
-    tokens,
+    tls, tokens,
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, ClientTlsConfig, Endpoint},
+    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
 };
 use zeroize::Zeroizing;
 
@@ -83,7 +83,7 @@ impl Session {
     pub async fn open(context: &Context) -> anyhow::Result<Self> {
         match &context.global.server {
             Some(server) => Ok(Self {
-                channel: connect(server).await?,
+                channel: connect(server, &context.config.client).await?,
                 credentials: Credentials::new(&context.config.auth),
                 app: None,
                 tenant: context.global.tenant.clone(),
@@ -197,7 +197,7 @@ impl Session {
     }
 }
 
-async fn connect(server: &str) -> anyhow::Result<Channel> {
+async fn connect(server: &str, files: &Files) -> anyhow::Result<Channel> {
     let url = match server.contains("://") {
         true => server.to_owned(),
         false => format!("http://{server}"),
@@ -208,14 +208,50 @@ async fn connect(server: &str) -> anyhow::Result<Channel> {
         .connect_timeout(CONNECT)
         .user_agent(concat!("syncline-cli/", env!("CARGO_PKG_VERSION")))?;
     if url.starts_with("https://") {
-        endpoint = endpoint.tls_config(ClientTlsConfig::new().with_enabled_roots())?;
+        endpoint = endpoint.tls_config(tls_config(files)?)?;
     }
     let channel = endpoint.connect().await;
-    channel.map_err(|_| {
+    channel.map_err(|error| {
+        if let Some(cause) = handshake(&error) {
+            let what = format!("the server at {url} does not show a certificate that is trusted here, or does not take ours: {cause}; client.ca names who signs it");
+            return crate::base::Error::unavailable("SERVER_UNTRUSTED", what).into();
+        }
         crate::base::Error::unavailable(
             "SERVER_UNREACHABLE",
             format!("no server answers at {url}: is `syncline serve` running there?"),
         )
         .into()
     })
+}
+
+/// Whom we trust, and what we show.
+fn tls_config(files: &Files) -> anyhow::Result<ClientTlsConfig> {
+    let mut config = match &files.ca {
+        None => ClientTlsConfig::new().with_enabled_roots(),
+        Some(ca) => {
+            // Read once here, for an error that says what is wrong with which file.
+            tls::to_server("client", ca, None)?;
+            ClientTlsConfig::new().ca_certificate(Certificate::from_pem(std::fs::read(ca)?))
+        }
+    };
+    if let Some((cert, key)) = &files.identity {
+        let (cert, key) = tls::identity("client", cert, key)?;
+        config = config.identity(Identity::from_pem(cert, key));
+    }
+    Ok(config)
+}
+
+/// What went wrong in the handshake, where one began.
+fn handshake(error: &tonic::transport::Error) -> Option<String> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        let inner = io.and_then(std::io::Error::get_ref);
+        let tls = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(tls) = tls.or_else(|| error.downcast_ref::<rustls::Error>()) {
+            return Some(tls.to_string());
+        }
+        cause = error.source();
+    }
+    None
 }

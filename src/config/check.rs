@@ -6,7 +6,7 @@ use super::{
     layers::{Value, Values},
     listen, people,
     read::Reader,
-    units,
+    transport, units,
 };
 use crate::base::{ResourceId, Secret, name::shown};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -30,6 +30,7 @@ pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
     let auth = listen::auth(read, &[("grpc.addr", grpc.addr), ("http.addr", http.addr)]);
     Config {
         key: read.optional("key", key),
+        key_command: key_command(read),
         instance: read.optional("instance", instance),
         data: Data {
             dir: read.required("data.dir", |text| Ok(PathBuf::from(text))),
@@ -39,12 +40,13 @@ pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
         },
         grpc,
         http,
+        tls: transport::tls(read),
+        limits: transport::limits(read),
+        client: transport::files(read, "client"),
         auth,
         people: people::people(read),
         database: database(read),
-        redis: Redis {
-            url: read.optional("redis.url", redis_url),
-        },
+        redis: redis(read),
         queue: Queue {
             prefix: read.required("queue.prefix", prefix),
             window: read.number("queue.window", 1..=10_000),
@@ -145,6 +147,48 @@ fn instance(text: &str) -> Result<String, String> {
     }
 }
 
+/// A program and its arguments. There is no shell: a `$` or a quote would mean itself, so they are refused.
+fn key_command(read: &mut Reader<'_>) -> Option<Vec<String>> {
+    let command = read.optional("key_command", |text| {
+        match text.contains(['"', '\'', '`', '$', '|', ';', '>', '<', '&', '\\']) {
+            true => Err(
+                "expected a program and its arguments with spaces between them; no shell reads them, so put anything more into a script"
+                    .to_owned(),
+            ),
+            false => Ok(text.split_whitespace().map(str::to_owned).collect()),
+        }
+    });
+    if command.is_some() && read.is_set("key") {
+        read.fault(
+            "key_command",
+            "is set, and key (SYNCLINE_KEY) too: which of them is it?",
+        );
+    }
+    command
+}
+
+fn redis(read: &mut Reader<'_>) -> Redis {
+    let allowed = read.flag("redis.allow_plaintext");
+    let files = transport::files(read, "redis");
+    let url = read.optional("redis.url", |text| {
+        let url = redis_url(text)?;
+        match allowed || url.expose().starts_with("rediss") || endpoint::is_here(text) {
+            true => Ok(url),
+            false => Err(
+                "expected rediss://… (TLS), because that Redis is not on this machine, and job data and the password would travel in clear; where the network between is trusted, set redis.allow_plaintext (SYNCLINE_REDIS_ALLOW_PLAINTEXT=true)"
+                    .to_owned(),
+            ),
+        }
+    });
+    if files.ca.is_none() && files.identity.is_some() {
+        read.fault(
+            "redis.cert",
+            "needs redis.ca, the file of who signs the server's certificate",
+        );
+    }
+    Redis { url, files }
+}
+
 fn redis_url(text: &str) -> Result<Secret, String> {
     let is_redis = text.starts_with("redis://") || text.starts_with("rediss://");
     match is_redis && url::Url::parse(text).is_ok() {
@@ -185,6 +229,7 @@ fn grpc(read: &mut Reader<'_>) -> Grpc {
         addr: listen::address(read, "grpc.addr"),
         reflection: read.flag("grpc.reflection"),
         max_message_bytes: read.bytes("grpc.max_message_bytes", 64 << 10..=256 << 20),
+        max_answer_bytes: read.bytes("grpc.max_answer_bytes", 1 << 20..=1 << 30),
     }
 }
 
@@ -201,6 +246,7 @@ fn database(read: &mut Reader<'_>) -> Database {
         idle_timeout: read.duration("database.idle_timeout", "1s", "1d"),
         acquire_timeout: read.duration("database.acquire_timeout", "100ms", "10m"),
         connect_timeout: read.duration("database.connect_timeout", "100ms", "5m"),
+        allow_plaintext: read.flag("database.allow_plaintext"),
     }
 }
 

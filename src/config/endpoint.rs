@@ -1,5 +1,7 @@
 //! Rules for the URLs that we call. Their text is not repeated in messages, because it may carry a password.
 
+use super::Http;
+use std::net::IpAddr;
 use url::{Host, Url};
 
 /// A base URL without a slash at its end. Plain HTTP is for loopback, unless it is allowed: tokens travel in it.
@@ -39,7 +41,7 @@ pub(super) fn http_url(text: &str) -> Result<Url, String> {
 }
 
 /// Where browsers come back from a consent, below the public URL.
-pub(super) const CALLBACK: &str = "/oauth2callback";
+const CALLBACK: &str = "/oauth2callback";
 
 /// What browsers reach us by; the original's variable names the page they come back to.
 pub(super) fn public_url(text: &str) -> Result<String, String> {
@@ -52,6 +54,22 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
+impl Http {
+    /// What browsers reach it by, without a slash at its end.
+    pub fn public_url(&self) -> String {
+        let address = || match (self.addr.ip().is_unspecified(), self.addr.port()) {
+            (true, port) => format!("http://localhost:{port}"),
+            (false, _) => format!("http://{}", self.addr),
+        };
+        self.public_url.clone().unwrap_or_else(address)
+    }
+
+    /// Where Google sends browsers after a consent that our page began.
+    pub fn redirect_uri(&self) -> String {
+        format!("{}{}", self.public_url(), CALLBACK)
+    }
+}
+
 /// Clockify's base: the original's variable ends in `/api`, ours in `/api/v1`.
 pub(super) fn clockify_url(text: &str, allow_plain_http: bool) -> Result<String, String> {
     let url = base_url(text, allow_plain_http)?;
@@ -61,19 +79,59 @@ pub(super) fn clockify_url(text: &str, allow_plain_http: bool) -> Result<String,
     }
 }
 
+/// Whether all hosts of a URL of any scheme are this machine; further ones stand in parameters called `node`.
+pub(super) fn is_here(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else {
+        return false;
+    };
+    let node =
+        |value: &str| is_loopback_name(value.rsplit_once(':').map_or(value, |(host, _)| host));
+    let mut pairs = url.query_pairs();
+    is_loopback(&url) && pairs.all(|(name, value)| name != "node" || node(&value))
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => is_loopback_name(name),
         None => false,
     }
+}
+
+/// In URLs that are not the web's, addresses are names, too.
+fn is_loopback_name(name: &str) -> bool {
+    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn another_machine_is_told_from_this_one() {
+        for here in [
+            "redis://127.0.0.1:1",
+            "redis://:p@localhost",
+            "redis://[::1]:2/0",
+        ] {
+            assert!(is_here(here), "{here}");
+        }
+        for there in [
+            "redis://127.0.0.1.example.org",
+            "redis://redis:6379",
+            "redis://10.0.0.1",
+            "redis://localhost?node=10.0.0.1:6379",
+            "redis://localhost@10.0.0.1",
+            "",
+        ] {
+            assert!(!is_here(there), "{there}");
+        }
+    }
 
     #[test]
     fn plain_http_is_for_loopback_unless_allowed() {

@@ -13,6 +13,7 @@ mod layers;
 mod levels;
 mod list;
 mod listen;
+mod logs;
 mod meet_clockify;
 mod names;
 pub mod originals;
@@ -22,6 +23,7 @@ mod roles;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod transport;
 pub mod units;
 mod variables;
 
@@ -29,10 +31,12 @@ pub use check::OWN_QUEUES;
 pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
 pub use levels::Levels;
 pub use list::Setting;
+pub use logs::{Log, LogFormat, Otel};
 pub use meet_clockify::MeetClockify;
 pub use people::People;
 pub use roles::{Role, Roles};
 pub use sources::Sources;
+pub use transport::{ClientAuth, Files, Limits, Tls};
 
 use self::variables::Variables;
 use crate::{base::Secret, outbound::Budget};
@@ -46,6 +50,8 @@ pub const MOST_DAYS: u32 = 1825;
 pub struct Config {
     /// One or several base64 keys of 32 bytes, separated by commas; the first seals, all open. `None`: the key file.
     pub key: Option<Secret>,
+    /// A program that prints such keys, with its arguments.
+    pub key_command: Option<Vec<String>>,
     /// A name of this installation, for copies of a database.
     pub instance: Option<String>,
     /// Where files live.
@@ -56,6 +62,12 @@ pub struct Config {
     pub grpc: Grpc,
     /// The HTTP server.
     pub http: Http,
+    /// The certificate that both show. `None`: they speak plainly.
+    pub tls: Option<Tls>,
+    /// How much callers may use up.
+    pub limits: Limits,
+    /// How the command line meets a server.
+    pub client: Files,
     /// Who may call.
     pub auth: Auth,
     /// Users who log in.
@@ -121,22 +133,6 @@ pub struct Http {
     pub public_url: Option<String>,
 }
 
-impl Http {
-    /// What browsers reach it by, without a slash at its end.
-    pub fn public_url(&self) -> String {
-        let address = || match (self.addr.ip().is_unspecified(), self.addr.port()) {
-            (true, port) => format!("http://localhost:{port}"),
-            (false, _) => format!("http://{}", self.addr),
-        };
-        self.public_url.clone().unwrap_or_else(address)
-    }
-
-    /// Where Google sends browsers after a consent that our page began.
-    pub fn redirect_uri(&self) -> String {
-        format!("{}{}", self.public_url(), endpoint::CALLBACK)
-    }
-}
-
 /// Who may call.
 #[derive(Clone, Debug)]
 pub struct Auth {
@@ -172,6 +168,8 @@ pub struct Grpc {
     pub reflection: bool,
     /// Largest message that is accepted.
     pub max_message_bytes: usize,
+    /// Largest message that is sent.
+    pub max_answer_bytes: usize,
 }
 
 /// What stands between us and PostgreSQL.
@@ -204,6 +202,8 @@ pub struct Database {
     pub acquire_timeout: Duration,
     /// How long one attempt to connect may take.
     pub connect_timeout: Duration,
+    /// Whether a PostgreSQL on another machine may be spoken to without TLS.
+    pub allow_plaintext: bool,
 }
 
 /// The Redis that hands out runs.
@@ -211,6 +211,8 @@ pub struct Database {
 pub struct Redis {
     /// `redis://…` or `rediss://…`. `None`: runs are claimed from the database.
     pub url: Option<Secret>,
+    /// For `rediss://…`.
+    pub files: Files,
 }
 
 /// How runs are handed out through Redis.
@@ -348,37 +350,6 @@ pub struct Syncs {
     pub description_limit: usize,
     /// Whether runs only say what they would do.
     pub dry_run: bool,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Human on a terminal, else JSON.
-    Auto,
-    /// For people.
-    Human,
-    /// One object a line.
-    Json,
-}
-
-/// What is logged.
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// Levels of our own modules.
-    pub level: Levels,
-    /// How lines look.
-    pub format: LogFormat,
-}
-
-/// Traces.
-#[derive(Clone, Debug)]
-pub struct Otel {
-    /// OTLP over gRPC. `None`: no traces are made.
-    pub endpoint: Option<String>,
-    /// The name of this service.
-    pub service_name: String,
-    /// The part of the traces that is kept, 0 to 1.
-    pub sample_ratio: f64,
 }
 
 impl Config {

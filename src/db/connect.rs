@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Error, Result},
-    db::{Options, Pool, Target, check_schema, lock},
+    db::{Options, Pool, Target, check_schema, encryption, lock},
 };
 use sqlx::{
     ConnectOptions, Connection, PgConnection, Row,
@@ -24,7 +24,8 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
     check_schema(&options.schema)?;
     match &options.target {
         Target::Postgres(url) => {
-            let connect = postgres_options(url.expose(), options.persistent)?;
+            let connect =
+                postgres_options(url.expose(), options.persistent, options.allow_plaintext)?;
             let pool = PgPoolOptions::new()
                 .max_connections(options.max_connections)
                 .acquire_timeout(options.acquire_timeout)
@@ -76,7 +77,11 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
 }
 
 /// Parses a PostgreSQL URL. The text of a bad one is not repeated: it may hold a password.
-pub(super) fn postgres_options(url: &str, persistent: bool) -> Result<PgConnectOptions> {
+pub(super) fn postgres_options(
+    url: &str,
+    persistent: bool,
+    allow_plaintext: bool,
+) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| {
             Error::invalid(
@@ -86,6 +91,7 @@ pub(super) fn postgres_options(url: &str, persistent: bool) -> Result<PgConnectO
         })?
         .application_name("syncline")
         .disable_statement_logging();
+    let options = encryption::checked(options, allow_plaintext)?;
     Ok(if persistent {
         options
     } else {
@@ -117,6 +123,9 @@ async fn is_outside_transactions(connection: &mut PgConnection) -> bool {
 /// The pool repeats a refused connection until its time is up, and then only says that: what is wrong is found out by one
 /// more attempt.
 async fn cannot_reach(cause: sqlx::Error, connect: &PgConnectOptions) -> Error {
+    if let Some(error) = encryption::failure(&cause, connect) {
+        return error;
+    }
     let sqlx::Error::PoolTimedOut = cause else {
         return cause.into();
     };

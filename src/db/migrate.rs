@@ -242,11 +242,11 @@ async fn postgres(db: &Db) -> Result<()> {
         return Ok(());
     }
     let url = options.migrate_url.as_ref().unwrap_or(runtime_url);
-    let runtime_user = postgres_options(runtime_url.expose(), false)?
+    let runtime_user = postgres_options(runtime_url.expose(), false, true)?
         .get_username()
         .to_owned();
     let schema = &options.schema;
-    let connect = postgres_options(url.expose(), true)?;
+    let connect = postgres_options(url.expose(), true, options.allow_plaintext)?;
     let mut connection = PgConnection::connect_with(&connect).await?;
     // Held until the connection closes. Without it two processes would change the same row of the catalogue at once,
     // which PostgreSQL refuses ("tuple concurrently updated").

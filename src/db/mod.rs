@@ -6,6 +6,7 @@
 //! 0001 gives it to PostgreSQL. A JSONB column holds no bare number: SQLite would keep it as a number, not as JSON.
 
 mod connect;
+mod encryption;
 mod error;
 pub mod guard;
 mod lock;
@@ -46,6 +47,8 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// How long to wait for a free connection.
     pub acquire_timeout: Duration,
+    /// Whether a server on another machine may be spoken to without TLS.
+    pub allow_plaintext: bool,
     /// How long SQLite waits for another process that is writing before it says that the database is locked.
     pub busy_timeout: Duration,
     /// For one test, and set by no setting: statements forget their conditions about a tenant, to show that PostgreSQL
@@ -260,6 +263,7 @@ impl Options {
             max_connections: 10,
             idle_timeout: Duration::from_secs(600),
             acquire_timeout: Duration::from_secs(10),
+            allow_plaintext: false,
             busy_timeout: Duration::from_secs(10),
             forgets_tenants: false,
         }

@@ -20,7 +20,7 @@ const MOST: usize = 10_000;
 pub(super) struct Attempts(Mutex<HashMap<[u8; 32], DateTime<Utc>>>);
 
 impl Attempts {
-    /// Uses up one attempt. [`Error::Exhausted`], with when it is worth trying again, where there is none.
+    /// Uses up one attempt. [`Error::Limited`], with how long to wait, where there is none.
     pub(super) fn take(&self, name: &str, now: DateTime<Utc>) -> Result<()> {
         let mut all = self.lock();
         if all.len() >= MOST {
@@ -33,9 +33,11 @@ impl Attempts {
         let next = (*free).max(now) + EVERY;
         let until = next - EVERY * FIRST;
         if until > now {
-            return Err(Error::Exhausted {
-                what: "logins by this name".to_owned(),
-                until,
+            return Err(Error::Limited {
+                reason: "TOO_MANY_ATTEMPTS",
+                message: "too many passwords were tried for this name: wait before trying again"
+                    .to_owned(),
+                wait: (until - now).to_std().unwrap_or_default(),
             });
         }
         *free = next;
@@ -64,9 +66,10 @@ mod tests {
         for _ in 0..10 {
             attempts.take("ada", start).unwrap();
         }
-        let Err(Error::Exhausted { until, .. }) = attempts.take("ada", start) else {
+        let Err(Error::Limited { wait, .. }) = attempts.take("ada", start) else {
             panic!("the eleventh");
         };
+        let until = start + TimeDelta::from_std(wait).unwrap();
         assert_eq!(until, start + EVERY);
         attempts.take("bob", start).unwrap();
         attempts.take("ada", until).unwrap();

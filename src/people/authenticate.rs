@@ -11,18 +11,19 @@ use crate::{
         store,
     },
 };
-use std::{net::IpAddr, time::Instant};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 /// Who has this session. [`Error::Unauthenticated`] alike for an unknown one and one that is over.
-pub async fn authenticate(app: &App, token: &Secret, address: Option<IpAddr>) -> Result<Caller> {
+pub async fn authenticate(
+    app: &App,
+    token: &Secret,
+    address: Option<IpAddr>,
+) -> Result<Arc<Caller>> {
     let hash = hash_of(token);
     let memory = memory::of(app);
-    let known = memory.session(hash, async || read(app, &hash).await);
+    let known = memory.session(hash, async || read(app, &hash, address).await);
     match known.await? {
-        Some(known) if !known.is_over(app.db.now()) => Ok(Caller {
-            address,
-            ..known.caller.clone()
-        }),
+        Some(known) if !known.is_over(app.db.now()) => Ok(known.caller_at(address)),
         _ => Err(Error::Unauthenticated {
             reason: "CREDENTIALS_WRONG",
             message: "there is no such session, or it is over: log in again".to_owned(),
@@ -30,7 +31,7 @@ pub async fn authenticate(app: &App, token: &Secret, address: Option<IpAddr>) ->
     }
 }
 
-async fn read(app: &App, hash: &[u8; 32]) -> Result<Option<Known>> {
+async fn read(app: &App, hash: &[u8; 32], address: Option<IpAddr>) -> Result<Option<Known>> {
     let read_at = Instant::now();
     let mut tx = app.db.read(store::SCOPE).await?;
     let Some(row) = store::session_by_token(&mut tx, hash).await? else {
@@ -67,7 +68,7 @@ async fn read(app: &App, hash: &[u8; 32]) -> Result<Option<Known>> {
             session: row.session_id,
         },
         access: access(person.instance_role(), &memberships),
-        address: None,
+        address,
     };
     let idle_at = idle.map(|idle| used_at + idle + WRITTEN_EVERY);
     Ok(Some(Known::new(caller, row.expires_at, idle_at, read_at)))

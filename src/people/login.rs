@@ -3,12 +3,13 @@
 use crate::{
     app::App,
     audit,
-    base::{Error, Result, Secret, Violation, error::all_valid},
+    base::{Error, Result, Secret, Violation, error::all_valid, reach},
     people::{
         Begun, Origin, Person, Profile, google, memory,
         password::{self, Verdict},
         rules, sessions, store,
     },
+    tenants::attempts::Attempts,
 };
 use std::time::{Duration, Instant};
 
@@ -32,11 +33,20 @@ pub struct Login {
 pub async fn login(app: &App, login: Login, origin: &Origin) -> Result<(Profile, Begun)> {
     check(&login)?;
     let begun = Instant::now();
+    let address = reach::caller().and_then(|caller| caller.address);
+    // Who works in this process has no address, and needs no password to do harm.
+    let by_address = address.map(|_| Attempts::of(app));
+    if let Some(attempts) = &by_address {
+        attempts.check(address)?;
+    }
     let outcome = match login.google_id_token.is_empty() {
         true => by_password(app, &login, origin).await,
         false => google::enter(app, &login.google_id_token, origin).await,
     };
     if let Err(Error::Unauthenticated { .. }) = &outcome {
+        if let Some(attempts) = &by_address {
+            attempts.failed(address);
+        }
         tokio::time::sleep(REFUSED_AFTER.saturating_sub(begun.elapsed())).await;
     }
     if outcome.is_ok() {

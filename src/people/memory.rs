@@ -8,6 +8,7 @@ use crate::{
 use chrono::{DateTime, Utc};
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -30,11 +31,10 @@ pub(super) struct Memory {
 
 /// A session as its row had it a moment ago.
 pub(super) struct Known {
-    /// Without an address.
-    pub caller: Caller,
-    pub expires_at: DateTime<Utc>,
+    caller: Arc<Caller>,
+    expires_at: DateTime<Utc>,
     /// When it ends if it is not used; `None` is not before its time.
-    pub idle_at: Option<DateTime<Utc>>,
+    idle_at: Option<DateTime<Utc>>,
     /// When the row was read, or a moment before.
     read_at: Instant,
     checking: tokio::sync::Mutex<()>,
@@ -48,11 +48,22 @@ impl Known {
         read_at: Instant,
     ) -> Self {
         Self {
-            caller,
+            caller: Arc::new(caller),
             expires_at,
             idle_at,
             read_at,
             checking: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Who has it, calling from there: mostly from where it called before.
+    pub(super) fn caller_at(&self, address: Option<IpAddr>) -> Arc<Caller> {
+        match self.caller.address == address {
+            true => Arc::clone(&self.caller),
+            false => Arc::new(Caller {
+                address,
+                ..Caller::clone(&self.caller)
+            }),
         }
     }
 

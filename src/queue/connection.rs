@@ -7,7 +7,7 @@ use fred::{
     clients::WithOptions,
     error::ErrorKind,
     prelude::{Builder, Client, ClientLike as _, Config, ReconnectPolicy},
-    types::config::{Options as CallOptions, ReconnectError, ServerConfig},
+    types::config::{Options as CallOptions, ReconnectError, ServerConfig, TlsConfig},
 };
 use std::{
     sync::{
@@ -33,6 +33,8 @@ pub struct Options {
     pub timeout: Duration,
     /// Prefix of all keys. On a cluster it is put in braces.
     pub prefix: String,
+    /// Whom to trust, and what to show, where the URL asks for TLS. `None`: the system's authorities.
+    pub tls: Option<rustls::ClientConfig>,
 }
 
 impl Options {
@@ -42,6 +44,7 @@ impl Options {
             url: url.into(),
             timeout: Duration::from_secs(5),
             prefix: "bull".to_owned(),
+            tls: None,
         }
     }
 }
@@ -75,6 +78,11 @@ impl Connection {
         }
         let mut config = Config::from_url(&options.url).map_err(|error| wrong(error.details()))?;
         config.fail_fast = false;
+        if let Some(tls) = options.tls
+            && config.tls.is_some()
+        {
+            config.tls = Some(TlsConfig::from(tls));
+        }
         let prefix = Prefix::new(&options.prefix, config.server.is_clustered())?;
         let place = place(&config.server);
         let client = client(&config, options.timeout)?;

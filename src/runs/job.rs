@@ -99,6 +99,9 @@ impl From<Error> for Ended {
             Error::Invalid(_) => Self::Fail(Failure::new("INVALID_ARGUMENT", message), None),
             Error::NotFound { .. } => Self::Fail(Failure::new("NOT_FOUND", message), None),
             Error::Exists { .. } => Self::Fail(Failure::new("ALREADY_EXISTS", message), None),
+            Error::Late { .. } => {
+                Self::Retry(Failure::new("DEADLINE_EXCEEDED", message), None, None)
+            }
             Error::Internal(_) => Self::Retry(Failure::new("INTERNAL", message), None, None),
         }
     }

@@ -38,6 +38,13 @@ pub(super) struct Access {
     attempts: Attempts,
 }
 
+/// Whether a key's question is a call of its own.
+#[derive(Clone, Copy)]
+enum Counts {
+    Call,
+    Nothing,
+}
+
 struct Expected {
     username: String,
     digest: [u8; 32],
@@ -60,6 +67,23 @@ impl Access {
         }
     }
 
+    async fn still(
+        &self,
+        credential: Option<&Credential>,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Caller>> {
+        let caller = match credential {
+            None => return self.nothing_shown(address).map(Arc::new),
+            Some(Credential::Basic { username, password }) => {
+                return self.password(username, password, address).map(Arc::new);
+            }
+            Some(Credential::Bearer(text)) => {
+                self.key_or_session(text, address, Counts::Nothing).await?
+            }
+        };
+        self.without_disabled(caller).await
+    }
+
     async fn decide(
         &self,
         credential: Option<&Credential>,
@@ -75,10 +99,12 @@ impl Access {
             Some(Credential::Basic { username, password }) => {
                 self.password(username, password, address).map(Arc::new)
             }
-            Some(Credential::Bearer(text)) => match self.key_or_session(text, address).await {
-                Ok(caller) => self.without_disabled(caller).await,
-                refused => refused,
-            },
+            Some(Credential::Bearer(text)) => {
+                match self.key_or_session(text, address, Counts::Call).await {
+                    Ok(caller) => self.without_disabled(caller).await,
+                    refused => refused,
+                }
+            }
         };
         match decided {
             // Who has a session that ended must be able to log in again.
@@ -131,7 +157,12 @@ impl Access {
         }
     }
 
-    async fn key_or_session(&self, text: &Secret, address: Option<IpAddr>) -> Result<Arc<Caller>> {
+    async fn key_or_session(
+        &self,
+        text: &Secret,
+        address: Option<IpAddr>,
+        counts: Counts,
+    ) -> Result<Arc<Caller>> {
         let digest = sha256(text.expose());
         if let Some(expected) = &self.admin_key
             && verify_slices_are_equal(&digest, expected).is_ok()
@@ -145,11 +176,11 @@ impl Access {
         }
         let keys = self.keys().await?;
         match people::is_session(text) {
-            true => {
-                let caller = people::authenticate(keys.app(), text, address).await?;
-                Ok(Arc::new(caller))
-            }
-            false => keys.authenticate(text, &digest, address).await,
+            true => people::authenticate(keys.app(), text, address).await,
+            false => match counts {
+                Counts::Call => keys.authenticate(text, &digest, address).await,
+                Counts::Nothing => keys.still(text, &digest, address).await,
+            },
         }
     }
 
@@ -178,7 +209,7 @@ impl Access {
     /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
     /// still look after their own account.
     async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
-        let Allowed::Tenants(roles) = &caller.access else {
+        let (Allowed::Tenants(roles) | Allowed::Both(_, roles)) = &caller.access else {
             return Ok(caller);
         };
         let disabled = tenants::disabled(&self.door.app().await?).await?;
@@ -190,7 +221,7 @@ impl Access {
         if left.is_empty() && matches!(caller.who, Who::Key(_)) {
             return Err(refused_tenant(&caller));
         }
-        Arc::make_mut(&mut caller).access = Allowed::Tenants(left);
+        Arc::make_mut(&mut caller).access = Allowed::of(caller.access.instance_role(), left);
         Ok(caller)
     }
 }
@@ -215,6 +246,14 @@ impl Authenticate for Access {
         needs: Needs,
     ) -> BoxFuture<'a, Result<Arc<Caller>>> {
         Box::pin(self.decide(credential, address, needs))
+    }
+
+    fn still<'a>(
+        &'a self,
+        credential: Option<&'a Credential>,
+        address: Option<IpAddr>,
+    ) -> BoxFuture<'a, Result<Arc<Caller>>> {
+        Box::pin(self.still(credential, address))
     }
 
     fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {

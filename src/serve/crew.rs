@@ -15,16 +15,20 @@ use crate::{
     },
     serve::{
         health::{Board, Watcher},
-        left_behind, services,
+        left_behind,
+        notices::Operators,
+        services,
     },
     startup::{
         self, Migrate,
         original::{self, Wanted},
     },
+    syncs::alarm,
     telemetry, tenants, tokens,
 };
 use std::{
     io::{self, Write as _},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -127,6 +131,10 @@ impl Crew {
                 app
             }
         };
+        let app = App {
+            notify: Arc::new(Operators),
+            ..app
+        };
         let roles = &app.config.serve.roles;
         if (roles.has(Role::Rpc) || roles.has(Role::Web))
             && let Some(key) = tenants::keys::bootstrap(&app).await?
@@ -160,6 +168,7 @@ impl Crew {
             worker: crew.worker.as_ref().map(Worker::pulse),
             ticker: crew.ticker.as_ref().map(Ticker::pulse),
             board: board.clone(),
+            problems: Mutex::default(),
         };
         watcher.look().await;
         if let Start::Settings {
@@ -220,7 +229,7 @@ fn first_key(key: &Secret) {
 
 /// What comes at fixed hours: the chores of this floor's rooms, each on every replica.
 fn chores() -> Vec<Chore> {
-    let mut chores = ticker::CHORES.to_vec();
+    let mut chores = [&ticker::CHORES[..], &alarm::CHORES].concat();
     chores.push(Chore {
         name: "forget sessions that are over",
         cron: "40 */5 * * * *",

@@ -1,22 +1,23 @@
 //! The faces of a server: gRPC and HTTP, each a task that answers on its own listener until it is closed.
 
 use crate::{
-    api::auth::Guard,
+    api::{auth::Guard, forwarded::Proxies},
     base::{Error, Result},
-    serve::{call, gate::Gate},
+    config::Limits,
+    serve::{accept::Entrance, call, deadline::Longest, gate::Gate, pages},
+    tls::{self, Protocol},
     web::{self, Site},
 };
-use axum::serve::ListenerExt as _;
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    service::Routes,
-    transport::{Server, server::TcpIncoming},
-};
+use tonic::{service::Routes, transport::Server};
+use tower::Layer as _;
 
 /// How often a silent connection is asked whether somebody is there, and how long it may take to say so.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+/// What every connection of HTTP/2 begins with: the preface, and the head of the settings.
+const GREETING: usize = 24 + 9;
 /// How long calls may go on once the work is stored. Streams that follow a run would go on for ever.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
@@ -26,19 +27,54 @@ pub(super) struct Face {
     closing: CancellationToken,
 }
 
+/// What both faces go by.
+#[derive(Clone)]
+pub(super) struct Manners {
+    pub(super) tls: Option<tls::Server>,
+    pub(super) limits: Limits,
+}
+
+impl Manners {
+    fn entrance(&self, face: &'static str, protocol: Protocol, greeting: usize) -> Entrance {
+        Entrance {
+            face,
+            protocol,
+            tls: self.tls.clone(),
+            limits: self.limits.clone(),
+            greeting,
+        }
+    }
+
+    fn proxies(&self) -> Proxies {
+        Proxies::new(&self.limits.trusted_proxies)
+    }
+}
+
 impl Face {
     /// Answers gRPC: `always` at once, the others when the gate opens.
-    pub(super) fn grpc(listener: TcpListener, always: Routes, guard: Guard, gate: Gate) -> Self {
+    pub(super) fn grpc(
+        listener: TcpListener,
+        manners: &Manners,
+        always: Routes,
+        guard: Guard,
+        gate: Gate,
+    ) -> Self {
         let closing = CancellationToken::new();
+        let limits = &manners.limits;
+        let entrance = manners.entrance("grpc", Protocol::Http2, GREETING);
         let server = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
+            .http2_max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+            .max_concurrent_streams(limits.calls)
             .layer(call::Layer)
+            .layer(Longest(limits.call_time))
+            .layer(manners.proxies())
             .layer(guard)
             .layer(gate)
             .add_routes(always)
             .serve_with_incoming_shutdown(
-                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                entrance.open(listener),
                 closing.clone().cancelled_owned(),
             );
         let task = tokio::spawn(async {
@@ -49,23 +85,16 @@ impl Face {
     }
 
     /// Answers HTTP.
-    pub(super) fn http(listener: TcpListener, site: Site) -> Self {
+    pub(super) fn http(listener: TcpListener, manners: &Manners, site: Site) -> Self {
         let closing = CancellationToken::new();
-        // Small answers would otherwise wait for the acknowledgement of the packet before.
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "TCP_NODELAY cannot be set");
-            }
-        });
-        let server = axum::serve(
-            listener,
-            web::router(site).into_make_service_with_connect_info::<SocketAddr>(),
-        )
-        .with_graceful_shutdown(closing.clone().cancelled_owned());
-        let task = tokio::spawn(async {
-            let failed = |error| Error::internal(format!("the HTTP server failed: {error}"));
-            server.await.map_err(failed)
-        });
+        let connections = manners.entrance("http", Protocol::Http1, 0).open(listener);
+        let pages = manners.proxies().layer(web::router(site));
+        let task = tokio::spawn(pages::answer(
+            connections,
+            pages,
+            manners.limits.clone(),
+            closing.clone(),
+        ));
         Self { task, closing }
     }
 

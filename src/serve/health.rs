@@ -8,10 +8,16 @@ use crate::{
     runs::{self, relay::Redis},
     schedules::{identity, ticker},
     serve::services,
-    web::health::{Finding, Report},
+    syncs::alarm,
+    telemetry::metrics,
+    tls, tokens,
+    web::health::{Finding, Problem, Report},
 };
 use chrono::TimeDelta;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant},
+};
 use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tonic_health::{
@@ -34,6 +40,8 @@ const CLOCK: &str = "clock";
 const COPY: &str = "INSTANCE_UNCONFIRMED";
 /// Whether Redis, where one is set, hands out runs as it should; without it they come from the database.
 const QUEUE: &str = "queue";
+/// What needs a person stays for days: it is looked for less often.
+const BETWEEN_PROBLEMS: Duration = Duration::from_secs(10);
 /// More than this is not a difference that the work should live with silently.
 const LARGEST_SKEW: TimeDelta = TimeDelta::seconds(1);
 
@@ -43,11 +51,15 @@ pub(super) struct Board {
     report: watch::Sender<Report>,
     /// Locked while something is written, so that all readers are told in the same order.
     reporter: Arc<Mutex<HealthReporter>>,
+    /// The certificate that is shown, where there is one.
+    tls: Option<tls::Server>,
 }
 
 impl Board {
     /// A process that lives and is not ready, and the gRPC service that tells of it.
-    pub(super) async fn new() -> (
+    pub(super) async fn new(
+        tls: Option<tls::Server>,
+    ) -> (
         Self,
         health_server::HealthServer<impl health_server::Health>,
     ) {
@@ -56,6 +68,7 @@ impl Board {
         let board = Self {
             report: watch::Sender::default(),
             reporter: Arc::new(Mutex::new(reporter)),
+            tls,
         };
         board.database_is_missing("DATABASE_UNREACHABLE").await;
         (board, service)
@@ -84,7 +97,16 @@ impl Board {
         set(&*self.reporter.lock().await, LIVENESS, false).await;
     }
 
-    async fn write(&self, findings: Vec<Finding>) {
+    /// What needs a person.
+    fn note(&self, problems: Vec<Problem>) {
+        self.report.send_modify(|report| report.problems = problems);
+    }
+
+    async fn write(&self, mut findings: Vec<Finding>) {
+        if let Some(tls) = &self.tls {
+            let wrong = tls.is_stale().then_some("TLS_FILE_UNUSABLE");
+            findings.push(Finding::noted("tls", wrong));
+        }
         let reporter = self.reporter.lock().await;
         self.report.send_modify(|report| report.findings = findings);
         let report = self.report.borrow().clone();
@@ -106,6 +128,8 @@ pub(super) struct Watcher {
     /// Of what fires schedules, where this process does.
     pub(super) ticker: Option<ticker::Pulse>,
     pub(super) board: Board,
+    /// When it was looked last what needs a person.
+    pub(super) problems: std::sync::Mutex<Option<Instant>>,
 }
 
 impl Watcher {
@@ -151,6 +175,12 @@ impl Watcher {
         }
         findings.push(Finding::noted(CLOCK, clock));
         findings.push(Finding::noted("instance", copy));
+        if database.is_ok() && self.is_time_for_problems() {
+            match problems(&self.app).await {
+                Ok(problems) => self.board.note(problems),
+                Err(error) => tracing::debug!(%error, "cannot look what needs a person"),
+            }
+        }
         self.board.write(findings).await;
         match (database.and(worker).and(scheduler), was_ready) {
             (Err(error), true) => tracing::warn!(%error, "not ready"),
@@ -159,11 +189,35 @@ impl Watcher {
         }
     }
 
+    fn is_time_for_problems(&self) -> bool {
+        let mut last = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = last.is_none_or(|last| last.elapsed() >= BETWEEN_PROBLEMS);
+        if is_time {
+            *last = Some(Instant::now());
+        }
+        is_time
+    }
+
     async fn database(&self) -> Result<()> {
         let database = tokio::time::timeout(ANSWER_WITHIN, migrate::status(&self.app.db));
         let late = |_| Error::unavailable("DATABASE_UNREACHABLE", "the database does not answer");
         database.await.map_err(late)??.check()
     }
+}
+
+/// What needs a person, as the database has it.
+async fn problems(app: &App) -> Result<Vec<Problem>> {
+    let found = [
+        (tokens::NEEDS_OWNER, tokens::needing_owner(app).await?),
+        (alarm::REASON, alarm::count(app).await?),
+    ];
+    for (reason, count) in found {
+        metrics::problem(reason, count);
+    }
+    let found = found.into_iter().filter(|(_, count)| *count > 0);
+    Ok(found
+        .map(|(reason, count)| Problem { reason, count })
+        .collect())
 }
 
 fn lives(felt: bool, reason: &'static str, what: &str) -> Result<()> {

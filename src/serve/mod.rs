@@ -1,14 +1,19 @@
 //! Starts the roles of a server and ends them in order: the faces first, so that it can be asked how it is, then what
 //! works behind them once the database answers.
 
+mod accept;
 mod access;
 mod call;
+mod certificate;
 mod crew;
+mod deadline;
 mod face;
 mod gate;
 mod health;
 mod in_process;
 mod left_behind;
+mod notices;
+mod pages;
 mod services;
 
 pub use crew::Start;
@@ -26,7 +31,7 @@ use crate::{
     web::Site,
 };
 use crew::Crew;
-use face::Face;
+use face::{Face, Manners};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -84,7 +89,8 @@ pub async fn run(start: Start, listeners: Listeners, shutdown: CancellationToken
     let config = start.config();
     let (grpc_address, http_address) = (listeners.grpc_address()?, listeners.http_address()?);
     let (keeper, door) = app::door();
-    let (board, health_service) = health::Board::new().await;
+    let tls = certificate::open(config.tls.as_ref())?;
+    let (board, health_service) = health::Board::new(tls.clone()).await;
     let guard = Guard::new(access::Access::new(&config.auth, door.clone()));
     let gate = gate::Gate::new(door.clone());
     let always = Routes::new(health_service);
@@ -96,14 +102,25 @@ pub async fn run(start: Start, listeners: Listeners, shutdown: CancellationToken
         guarded: config.auth.is_required,
         login: config.auth.is_required && config.auth.basic.is_none(),
         cookies: Cookies::of(config),
+        request_time: config.limits.request_time,
         roles: config.serve.roles.clone(),
         grpc: grpc_address,
+    };
+    let ended = CancellationToken::new();
+    // However this function is left, nobody looks after it.
+    let _ended = ended.clone().drop_guard();
+    if let Some(tls) = tls.clone() {
+        tokio::spawn(certificate::keep_fresh(tls, ended));
+    }
+    let manners = Manners {
+        tls,
+        limits: config.limits.clone(),
     };
     let mut faces = Faces {
         grpc: listeners
             .grpc
-            .map(|listener| Face::grpc(listener, always, guard, gate.clone())),
-        http: Face::http(listeners.http, site),
+            .map(|listener| Face::grpc(listener, &manners, always, guard, gate.clone())),
+        http: Face::http(listeners.http, &manners, site),
     };
 
     let told = |reason, what: &str| keeper.shut(reason, what);
@@ -185,7 +202,11 @@ fn announce(app: &App, grpc: Option<SocketAddr>, http: SocketAddr) {
             "for this machine only: there is no authentication (SYNCLINE_AUTH_REQUIRED, BASIC_AUTH_USERNAME, SYNCLINE_ADMIN_KEY)"
         }
     };
-    tracing::info!(http.address = %http, "serving HTTP on http://{http}, {whom}");
+    let scheme = match app.config.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    tracing::info!(http.address = %http, "serving HTTP on {scheme}://{http}, {whom}");
     let roles = &app.config.serve.roles;
     let key_id = app.keys.newest();
     match grpc {

@@ -39,16 +39,37 @@ pub const NAMES: [&str; 5] = [
 /// Our own services.
 pub fn routes(app: &App) -> Result<Routes> {
     let largest = app.config.grpc.max_message_bytes;
+    let answers = app.config.grpc.max_answer_bytes;
     let tokens = TokenServiceServer::new(Tokens::new(app.clone()));
     let syncs = SyncServiceServer::new(Syncs::new(app.clone()));
     let queues = QueueServiceServer::new(Queues::new(app.clone()));
     let tenants = TenantServiceServer::new(Tenants::new(app.clone()));
     let accounts = AccountServiceServer::new(Accounts::new(app.clone()));
-    Ok(Routes::new(tokens.max_decoding_message_size(largest))
-        .add_service(syncs.max_decoding_message_size(largest))
-        .add_service(queues.max_decoding_message_size(largest))
-        .add_service(tenants.max_decoding_message_size(largest))
-        .add_service(accounts.max_decoding_message_size(largest)))
+    Ok(Routes::new(
+        tokens
+            .max_decoding_message_size(largest)
+            .max_encoding_message_size(answers),
+    )
+    .add_service(
+        syncs
+            .max_decoding_message_size(largest)
+            .max_encoding_message_size(answers),
+    )
+    .add_service(
+        queues
+            .max_decoding_message_size(largest)
+            .max_encoding_message_size(answers),
+    )
+    .add_service(
+        tenants
+            .max_decoding_message_size(largest)
+            .max_encoding_message_size(answers),
+    )
+    .add_service(
+        accounts
+            .max_decoding_message_size(largest)
+            .max_encoding_message_size(answers),
+    ))
 }
 
 /// Adds that the server describes itself, in both versions of the protocol, where the settings allow it.

@@ -1,6 +1,7 @@
 //! Syncs: definitions, mapping rules, and the engine that turns what a source says into entries at a destination,
 //! exactly once.
 
+pub mod alarm;
 mod asked;
 pub mod clean_up;
 pub mod create;
@@ -22,6 +23,7 @@ pub mod rpc;
 pub mod rules;
 pub mod schedule;
 pub mod source;
+pub mod standing;
 pub mod start;
 pub mod store;
 pub mod summary;

@@ -52,6 +52,11 @@ const OVERDUE: &str = "syncline_schedule_overdue_seconds";
 const OUTSIDE_JOBS: &str = "syncline_outside_jobs_total";
 const REFRESHES: &str = "syncline_token_refreshes_total";
 const HTTP_REQUESTS: &str = "syncline_http_requests_total";
+const NOTICES: &str = "syncline_notices_total";
+const PROBLEMS: &str = "syncline_problems";
+const CONNECTIONS: &str = "syncline_connections";
+const REFUSED: &str = "syncline_connections_refused_total";
+const CERTIFICATES: &str = "syncline_certificate_reads_total";
 
 /// All figures, as `docs/http.md` lists them.
 pub const METRICS: &[Metric] = &[
@@ -138,6 +143,36 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["route", "method", "status"],
         help: "HTTP requests that were answered",
+    },
+    Metric {
+        name: NOTICES,
+        kind: Kind::Counter,
+        labels: &["reason"],
+        help: "times that this process told people that one is needed",
+    },
+    Metric {
+        name: PROBLEMS,
+        kind: Kind::Gauge,
+        labels: &["reason"],
+        help: "what needs a person now, the same in every process, as in /health/ready",
+    },
+    Metric {
+        name: CONNECTIONS,
+        kind: Kind::Gauge,
+        labels: &["face"],
+        help: "connections that are open",
+    },
+    Metric {
+        name: REFUSED,
+        kind: Kind::Counter,
+        labels: &["face", "why"],
+        help: "connections that were closed at once: full (limits.connections), share (limits.connections_per_address), handshake, slow",
+    },
+    Metric {
+        name: CERTIFICATES,
+        kind: Kind::Counter,
+        labels: &["result"],
+        help: "times that the files of the certificate had changed: renewed, or broken and not used",
     },
 ];
 
@@ -255,6 +290,31 @@ pub fn http_request(route: &str, method: &'static str, status: u16) {
         "route" => route.to_owned(), "method" => method, "status" => status.to_string()
     )
     .increment(1);
+}
+
+/// Somebody was told that a person is needed.
+pub fn notice(reason: &'static str) {
+    ::metrics::counter!(NOTICES, "reason" => reason).increment(1);
+}
+
+/// So many things need a person now.
+pub fn problem(reason: &'static str, count: usize) {
+    ::metrics::gauge!(PROBLEMS, "reason" => reason).set(count as f64);
+}
+
+/// So many connections of a face are open.
+pub fn connections(face: &'static str, open: usize) {
+    ::metrics::gauge!(CONNECTIONS, "face" => face).set(open as f64);
+}
+
+/// A connection was closed before it was of use.
+pub fn connection_refused(face: &'static str, why: &'static str) {
+    ::metrics::counter!(REFUSED, "face" => face, "why" => why).increment(1);
+}
+
+/// The files of the certificate had changed.
+pub fn certificate_read(result: &'static str) {
+    ::metrics::counter!(CERTIFICATES, "result" => result).increment(1);
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::{
     audit,
     base::{Error, Result, TenantId, reach},
     db::Scope,
-    tenants::{store, tenant::not_found, update::check_etag},
+    tenants::{keys, store, tenant::not_found, update::check_etag},
 };
 
 /// Removes it, with the memory of what it once did, but not the audit of that. TENANT_NOT_EMPTY while it has tokens, syncs or
@@ -29,6 +29,8 @@ pub async fn delete(app: &App, id: &TenantId, etag: &str) -> Result<()> {
         return Err(Error::precondition("TENANT_NOT_EMPTY", message));
     }
     store::remove(&mut tx, id).await?;
+    audit::keep_of(&mut tx, id).await?;
+    keys::changed(&mut tx).await?;
     let entry = audit::Entry::new(None, "tenant.delete", tenant.name());
     audit::record(&mut tx, entry, now).await?;
     tx.commit().await?;

@@ -1,11 +1,12 @@
 //! The rows of tenants. A tenant's own role may read its row; changes are the system's.
 
 use crate::{
-    audit,
     base::{Result, TenantId},
     db::{Engine, Tx, execute, fetch_all, fetch_one, fetch_optional},
     tenants::{State, Tenant},
 };
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
 
 macro_rules! columns {
     () => {
@@ -101,6 +102,15 @@ pub(super) async fn disabled(tx: &mut Tx) -> Result<Vec<TenantId>> {
     rows.into_iter().map(|(id,)| id.parse()).collect()
 }
 
+/// The lists of pages of all tenants that have a widget's key which works at `now`.
+pub(super) async fn lists_with_widget(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Vec<String>>> {
+    const SQL: &str = "SELECT allowed_domains FROM tenants t WHERE EXISTS (SELECT 1 FROM api_keys k \
+         WHERE k.tenant_id = t.tenant_id AND k.kind = 'widget' AND k.revoked_at IS NULL \
+         AND (k.expires_at IS NULL OR k.expires_at > $1))";
+    let lists = fetch_all!(tx, (Json<Vec<String>>,), SQL, now)?;
+    Ok(lists.into_iter().map(|(list,)| list.0).collect())
+}
+
 /// What keeps a tenant from being removed: the first kind of thing that it still has.
 pub(super) async fn keeps(tx: &mut Tx, id: &TenantId) -> Result<Option<&'static str>> {
     const SQL: &str = "SELECT EXISTS (SELECT 1 FROM runs WHERE tenant_id = $1 \
@@ -117,15 +127,15 @@ pub(super) async fn keeps(tx: &mut Tx, id: &TenantId) -> Result<Option<&'static 
 
 macro_rules! owned {
     ($($table:literal)*) => {
-        /// Tables with rows of tenants, those that refer to others first, and what empties them of a tenant's.
+        /// Tables with rows of tenants, those that refer to others first, and what empties them of a tenant's. Those whose rows end
+        /// with others' by themselves (ON DELETE CASCADE) are not among them.
         const OWNED: &[(&str, &str)] = &[$(($table, concat!("DELETE FROM ", $table, " WHERE tenant_id = $1"))),*];
     };
 }
 
 owned! {
-    "token_links" "token_authorizations" "token_events" "provider_facts"
-    "occurrences" "schedule_specs" "schedules" "effects" "records" "syncs"
-    "adoptions" "run_logs" "request_ids" "runs" "tokens" "widgets"
+    "memberships" "token_links" "token_authorizations" "token_events" "schedules" "effects" "records" "syncs"
+    "api_keys" "request_ids" "runs" "tokens" "widgets"
 }
 
 /// Names of the tables that [`remove`] empties; a test holds them against the database's own list.
@@ -133,14 +143,12 @@ pub fn owned_tables() -> impl Iterator<Item = &'static str> {
     OWNED.iter().map(|(table, _)| *table)
 }
 
-/// Removes a tenant with everything that it has. What was written down about it stays, with the installation: somebody
-/// who gets the same id later does not read it.
+/// Removes a tenant with everything that it has.
 pub(super) async fn remove(tx: &mut Tx, id: &TenantId) -> Result<()> {
     const TENANT: &str = "DELETE FROM tenants WHERE tenant_id = $1";
     for (_, sql) in OWNED {
         execute!(tx, *sql, id.as_str())?;
     }
-    audit::hand_over(tx, id).await?;
     execute!(tx, TENANT, id.as_str())?;
     Ok(())
 }

@@ -13,7 +13,12 @@ pub use redirect::Redirected;
 use crate::{
     app::App,
     audit::{self, Entry},
-    base::{Error, Result, Secret, TokenName, Violation, error::all_valid, reach, sha256},
+    base::{
+        Access, Caller, Error, Needs, Result, Role, Secret, TokenName, Violation, Who,
+        error::all_valid,
+        reach::{self, Reach},
+        sha256,
+    },
     connectors::google::{OAuthError, oauth},
     db::Scope,
     tokens::{
@@ -27,7 +32,7 @@ use crate::{
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
 use zeroize::Zeroizing;
 
 /// How long a person has for the consent page.
@@ -202,7 +207,26 @@ pub async fn complete(app: &App, complete: Complete) -> Result<Token> {
         .exchange(&code, &verifier, &consent.redirect_uri)
         .await
         .map_err(|cause| exchange_failed(cause, &name))?;
-    store_grant(app, &name, &consent, grant, asked_at).await
+    let stored = store_grant(app, &name, &consent, grant, asked_at);
+    match consent.browser_hash {
+        // Whoever asked for it is who did it, not the browser that came back.
+        Some(_) => on_behalf_of(&name, &consent.begun_by).contain(stored).await,
+        None => stored.await,
+    }
+}
+
+/// How far a link reaches, or a browser that comes back: into the tenant that it is for. `name` is of who made it.
+pub fn on_behalf_of(token: &TokenName, name: &str) -> Reach {
+    let caller = Caller {
+        name: match name {
+            "" => "a browser".to_owned(),
+            name => name.to_owned(),
+        },
+        who: Who::Nobody,
+        access: Access::tenant(token.tenant.clone(), Role::Admin),
+        address: reach::caller().and_then(|caller| caller.address),
+    };
+    Reach::new(Arc::new(caller), Needs::Tenant(Role::Admin))
 }
 
 /// Stores what the code was exchanged for. Where no refresh token came, the old one of the same client is kept.
@@ -340,7 +364,7 @@ fn random_secret() -> Result<Secret> {
     Ok(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
 
-fn verifier_place<'a>(name: &'a TokenName, state_hash: &'a str) -> Place<'a> {
+pub(super) fn verifier_place<'a>(name: &'a TokenName, state_hash: &'a str) -> Place<'a> {
     Place {
         table: "token_authorizations",
         tenant: &name.tenant,

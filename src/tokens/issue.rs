@@ -5,9 +5,10 @@ use crate::{
     base::{Error, Result, Secret, TokenName, reach},
     db::Scope,
     tokens::{
-        EventKind, Kind, Scopes, Token,
+        Kind, Scopes, Token,
         grant::{Grant, open_access},
         memory::{self, Warm},
+        notice,
         refresh::{self, Want},
         store, view,
     },
@@ -111,8 +112,9 @@ async fn reject_key(app: &App, token: &Token) -> Result<Error> {
     );
     let mut tx = app.db.write(Scope::Tenant(token.tenant_id.clone())).await?;
     if store::give_up(&mut tx, token, &reason, now).await? {
-        store::add_event(&mut tx, &name, EventKind::NeedsReauth, &reason, now).await?;
+        notice::note(&mut tx, &name, &reason, now).await?;
         tx.commit().await?;
+        notice::tell(app, &name, &reason);
         tracing::warn!(token = %name, "a provider does not accept a key any more");
     }
     Ok(Error::NeedsReauth {

@@ -2,17 +2,19 @@
 
 use crate::{
     app::App,
-    audit::{self, Entry},
-    base::{Error, Result, TokenName},
+    audit::{self},
+    base::{Error, Result},
     config::Config,
     db::{Db, Scope},
     tokens::{
         EventKind,
+        authorize::verifier_place,
         grant::{ACCESS, GRANT},
         place, store,
     },
-    vault::{KeyFile, KeyId, Keyring, OpenError},
+    vault::{KeyCommand, KeyFile, KeyId, Keyring, OpenError, Place},
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Tokens that one call of [`rewrap`] does at most.
 const LARGEST_BATCH: i64 = 1000;
@@ -20,46 +22,182 @@ const LARGEST_BATCH: i64 = 1000;
 /// Opens the keys that the settings name, and makes a key file on the first start. KEY_MISSING when the database, which
 /// must be migrated, holds secrets that they do not open: no new key is made then.
 pub async fn open_keyring(config: &Config, db: &Db) -> Result<Keyring> {
-    let mut tx = db
-        .read(Scope::System("keys seal the tokens of all tenants"))
-        .await?;
+    let mut tx = db.read(scope()).await?;
     let needed = store::sealed_key_ids(&mut tx).await?;
     drop(tx);
-    let keys = match &config.key {
-        Some(text) => Keyring::from_text(text)?,
-        None => {
-            let file = KeyFile::new(config.data.key_file());
-            let open = move || Keyring::from_file(file, &needed).map(|keys| (keys, needed));
-            let opened = tokio::task::spawn_blocking(open).await;
-            let (keys, needed) = opened.map_err(Error::internal)??;
-            keys.check(&needed)?;
-            return Ok(keys);
+    let open = {
+        let (key, command) = (config.key.clone(), config.key_command.clone());
+        let file = KeyFile::new(config.data.key_file());
+        let needed = needed.clone();
+        move || match (key, command) {
+            (Some(text), _) => Keyring::from_text(&text),
+            (None, Some(command)) => Keyring::from_command(KeyCommand::new(command)),
+            (None, None) => Keyring::from_file(file, &needed),
         }
     };
+    let opened = tokio::task::spawn_blocking(open).await;
+    let keys = opened.map_err(Error::internal)??;
     keys.check(&needed)?;
+    let mut tx = db.read(scope()).await?;
+    if store::is_retired(&mut tx, keys.newest()).await? {
+        return Err(Error::precondition(
+            "KEY_RETIRED",
+            format!(
+                "the key {} is the first one, and was retired: nothing may be sealed with it any more; put the newer one back in front",
+                keys.newest()
+            ),
+        ));
+    }
     Ok(keys)
 }
 
-/// Makes a new key in the key file and seals with it from now on. Other processes find it there when they first meet it.
+fn scope() -> Scope {
+    Scope::System("keys seal the tokens of all tenants")
+}
+
+/// Whether something was not stored because its key was retired meanwhile.
+pub(super) fn is_retired(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Unavailable {
+            reason: "KEY_RETIRED",
+            ..
+        }
+    )
+}
+
+/// Takes a newer key, where somebody put one into the key file. A program is asked when nothing may be sealed any more with the
+/// key that it printed first.
+pub(super) async fn keep_fresh(app: &App) -> Result<()> {
+    if app.keys.is_slow() {
+        let mut tx = app.db.read(scope()).await?;
+        if !store::is_retired(&mut tx, app.keys.newest()).await? {
+            return Ok(());
+        }
+    }
+    refresh(app).await;
+    Ok(())
+}
+
+/// Takes a newer key, where there is one.
+pub(super) async fn refresh(app: &App) {
+    let keys = app.keys.clone();
+    let refreshed = tokio::task::spawn_blocking(move || keys.refresh()).await;
+    if let Err(error) = refreshed.map_err(Error::internal).and_then(|done| done) {
+        tracing::warn!(%error, "the keys cannot be looked at");
+    }
+}
+
+/// Seals with a new key from now on: made in the key file, or asked of the program that prints them. Other processes find it
+/// there within seconds, or when they first meet it.
 pub async fn rotate(app: &App) -> Result<KeyId> {
     let keys = app.keys.clone();
     let rotated = tokio::task::spawn_blocking(move || keys.rotate()).await;
     let id = rotated.map_err(Error::internal)??;
-    let scope = Scope::System("the key belongs to the installation");
-    let mut tx = app.db.write(scope).await?;
-    let entry = Entry::new(None, "key.rotate", format!("key {id}"));
-    audit::record(&mut tx, entry, app.db.now()).await?;
-    tx.commit().await?;
+    note(app, "key.rotate", id).await?;
     tracing::info!(key.id = %id, "secrets are sealed with a new key");
     Ok(id)
+}
+
+/// Who did what with a key, for the audit.
+async fn note(app: &App, action: &'static str, id: KeyId) -> Result<()> {
+    let mut tx = app.db.write(scope()).await?;
+    let entry = audit::Entry::new(None, action, format!("keys/{id}"));
+    audit::record(&mut tx, entry, app.db.now()).await?;
+    tx.commit().await
+}
+
+/// One key, and what it is needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// Its name.
+    pub id: KeyId,
+    /// Texts that it sealed.
+    pub texts: i64,
+    /// Whether it seals now.
+    pub seals: bool,
+}
+
+/// The keys at hand, and those that something needs.
+pub async fn uses(app: &App) -> Result<Vec<Use>> {
+    let mut tx = app.db.read(scope()).await?;
+    let sealed = store::sealed_by(&mut tx).await?;
+    drop(tx);
+    Ok(listed(app, &sealed))
+}
+
+fn listed(app: &App, sealed: &BTreeMap<KeyId, i64>) -> Vec<Use> {
+    let newest = app.keys.newest();
+    let mut ids = app.keys.ids();
+    ids.extend(
+        sealed
+            .keys()
+            .filter(|id| !ids.contains(id))
+            .copied()
+            .collect::<Vec<_>>(),
+    );
+    ids.into_iter()
+        .map(|id| Use {
+            id,
+            texts: sealed.get(&id).copied().unwrap_or_default(),
+            seals: id == newest,
+        })
+        .collect()
+}
+
+/// What became of older keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retired {
+    /// Nothing needs them, and nothing will: they are out of the key file, or may be taken out of where they are.
+    pub ids: Vec<KeyId>,
+    /// Whether they were taken out of the key file.
+    pub removed: bool,
+    /// The keys that are left.
+    pub left: Vec<Use>,
+}
+
+/// Retires the older keys that nothing was sealed with. A process that still seals with one of them, because it has not heard of
+/// the newer one, is refused by the database from here on, and takes the newer one then: so none is taken out that a row needs.
+pub async fn retire(app: &App) -> Result<Retired> {
+    // A program prints what it prints: it is not asked for keys that nobody needs.
+    if !app.keys.is_slow() {
+        refresh(app).await;
+    }
+    let mut tx = app.db.write(scope()).await?;
+    store::lock_sealed(&mut tx).await?;
+    let sealed = store::sealed_by(&mut tx).await?;
+    let uses = listed(app, &sealed);
+    let (ids, left): (Vec<_>, Vec<_>) = uses
+        .into_iter()
+        .partition(|one| !one.seals && one.texts == 0);
+    let ids: Vec<_> = ids.into_iter().map(|one| one.id).collect();
+    for id in &ids {
+        store::retire_key(&mut tx, *id, app.db.now()).await?;
+        let entry = audit::Entry::new(None, "key.retire", format!("keys/{id}"));
+        audit::record(&mut tx, entry, app.db.now()).await?;
+    }
+    tx.commit().await?;
+    // After the commit: until then somebody could have sealed with one of them.
+    let (keys, gone) = (
+        app.keys.clone(),
+        ids.iter().copied().collect::<BTreeSet<_>>(),
+    );
+    let removed = match gone.is_empty() {
+        true => false,
+        false => {
+            let removed = tokio::task::spawn_blocking(move || keys.remove(&gone)).await;
+            removed.map_err(Error::internal)??
+        }
+    };
+    Ok(Retired { ids, removed, left })
 }
 
 /// How far sealing anew is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rewrapped {
-    /// Tokens that this call did.
+    /// Tokens, and consents under way, that this call did.
     pub done: i64,
-    /// Tokens that an older key sealed still.
+    /// Those that an older key sealed still.
     pub remaining: i64,
 }
 
@@ -76,21 +214,23 @@ pub async fn rewrap(app: &App, limit: i32) -> Result<Rewrapped> {
             ));
         }
     };
-    let scope = || Scope::System("keys seal the tokens of all tenants");
     let head = app.keys.head();
-    let mut tx = app.db.read(scope()).await?;
+    let mut tx = app.db.write(scope()).await?;
     let (old, before) = store::not_sealed_with(&mut tx, &head, limit).await?;
-    drop(tx);
+    let now = app.db.now();
+    let (verifiers, consents) =
+        store::verifiers_not_sealed_with(&mut tx, &head, limit, now).await?;
+    tx.commit().await?;
     let mut done = 0;
     for old in &old {
         let name = old.name();
-        let again = |column, sealed: &Option<Vec<u8>>| match sealed {
-            Some(sealed) => reseal(&app.keys, &name, column, sealed).map(Some),
+        let column = |column, sealed: &Option<Vec<u8>>| match sealed {
+            Some(sealed) => again(&app.keys, place(&name, column), sealed).map(Some),
             None => Ok(None),
         };
         let (Ok(grant), Ok(access)) = (
-            again(GRANT, &old.grant_sealed),
-            again(ACCESS, &old.access_sealed),
+            column(GRANT, &old.grant_sealed),
+            column(ACCESS, &old.access_sealed),
         ) else {
             tracing::error!(token = %name, "a secret cannot be opened, so it was not sealed anew");
             continue;
@@ -102,19 +242,25 @@ pub async fn rewrap(app: &App, limit: i32) -> Result<Rewrapped> {
         tx.commit().await?;
         done += 1;
     }
+    for old in &verifiers {
+        let name = old.name();
+        let place = verifier_place(&name, &old.state_hash);
+        let Ok(sealed) = again(&app.keys, place, &old.verifier_sealed) else {
+            tracing::error!(token = %name, "a consent cannot be opened, so it was not sealed anew; it ends within minutes");
+            continue;
+        };
+        let mut tx = app.db.write(scope()).await?;
+        store::replace_verifier(&mut tx, old, &sealed).await?;
+        tx.commit().await?;
+        done += 1;
+    }
     Ok(Rewrapped {
         done,
-        remaining: before - done,
+        remaining: before + consents - done,
     })
 }
 
-fn reseal(
-    keys: &Keyring,
-    name: &TokenName,
-    column: &'static str,
-    sealed: &[u8],
-) -> std::result::Result<Vec<u8>, OpenError> {
-    let plain = keys.open(place(name, column), sealed)?;
-    keys.seal(place(name, column), &plain)
-        .map_err(|_| OpenError::Damaged)
+fn again(keys: &Keyring, place: Place<'_>, sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
+    let plain = keys.open(place, sealed)?;
+    keys.seal(place, &plain).map_err(|_| OpenError::Damaged)
 }

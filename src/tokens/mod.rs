@@ -15,6 +15,7 @@ mod import;
 mod issue;
 mod keys;
 mod memory;
+mod notice;
 mod provider;
 mod reads;
 mod refresh;
@@ -29,6 +30,7 @@ mod view;
 pub use account::{Account, Opened, account, open};
 pub use authorize::{
     Authorization, Begin, Complete, Link, Redirected, begin, complete, follow_link, link,
+    on_behalf_of,
 };
 pub use check::{Health, check};
 pub use create::{Create, create};
@@ -37,8 +39,9 @@ pub use given::{Given, OauthGrant};
 pub use history::forget_history;
 pub use import::parse as parse_token_json;
 pub use issue::{Issued, credential, issue, rejected};
-pub use keys::{Rewrapped, open_keyring, rewrap, rotate};
+pub use keys::{Retired, Rewrapped, Use, open_keyring, retire, rewrap, rotate, uses};
 pub use memory::settled;
+pub use notice::{NEEDS_OWNER, needing_owner};
 pub use provider::{clockify, google_endpoints};
 pub use reads::{flush_reads, keep_books};
 pub use refresh::refresh;

@@ -6,7 +6,7 @@ use crate::{
     base::{Error, Result, TokenName},
     db::Scope,
     tokens::{
-        history,
+        history, keys,
         memory::{self, lock},
     },
 };
@@ -110,6 +110,9 @@ pub async fn keep_books(app: App, stop: CancellationToken) {
         };
         if stopping {
             memory::settled(&app).await;
+        }
+        if let Err(error) = keys::keep_fresh(&app).await {
+            tracing::warn!(%error, "the keys cannot be looked at");
         }
         if let Err(error) = flush_reads(&app).await {
             tracing::warn!(error = %error, "reads of tokens cannot be written down");

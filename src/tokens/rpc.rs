@@ -271,6 +271,19 @@ impl TokenService for Service {
         Ok(Response::new(v1::RewrapTokensResponse {
             rewrapped: count(rewrapped.done),
             remaining: count(rewrapped.remaining),
+            keys: keys::uses(&self.0).await?.into_iter().map(use_of).collect(),
+        }))
+    }
+
+    async fn retire_keys(
+        &self,
+        _request: Request<v1::RetireKeysRequest>,
+    ) -> Answer<v1::RetireKeysResponse> {
+        let retired = keys::retire(&self.0).await?;
+        Ok(Response::new(v1::RetireKeysResponse {
+            retired_key_ids: retired.ids.iter().map(ToString::to_string).collect(),
+            removed_from_file: retired.removed,
+            keys: retired.left.into_iter().map(use_of).collect(),
         }))
     }
 }
@@ -316,6 +329,14 @@ impl Token {
             create_time: Some(self.created_at.into()),
             update_time: Some(self.updated_at.into()),
         }
+    }
+}
+
+fn use_of(key: keys::Use) -> v1::KeyUse {
+    v1::KeyUse {
+        key_id: key.id.to_string(),
+        sealed_texts: key.texts,
+        seals: key.seals,
     }
 }
 

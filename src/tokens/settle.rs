@@ -9,6 +9,7 @@ use crate::{
     tokens::{
         EventKind, Scopes, Token,
         grant::{Grant, seal_access},
+        keys, notice,
         refresh::{Answer, Sent},
         store, view,
     },
@@ -48,30 +49,36 @@ async fn renewed(app: &App, sent: &Sent, grant: oauth::Grant) -> Result<Option<T
             .ok()
             .and_then(|life| sent.at.checked_add_signed(life))
     };
-    let grant_sealed = match grant.refresh_token {
-        Some(refresh_token) => Some(
-            Grant::OAuth {
-                refresh_token,
-                client_secret: sent.client_secret.clone(),
-            }
-            .seal(&app.keys, &name)?,
-        ),
-        None => None,
+    let seal = || -> Result<store::Renewed> {
+        Ok(store::Renewed {
+            scopes: grant.scope.clone().map(Scopes::new),
+            grant_sealed: match &grant.refresh_token {
+                Some(refresh_token) => Some(
+                    Grant::OAuth {
+                        refresh_token: refresh_token.clone(),
+                        client_secret: sent.client_secret.clone(),
+                    }
+                    .seal(&app.keys, &name)?,
+                ),
+                None => None,
+            },
+            access_sealed: seal_access(&app.keys, &name, &grant.access_token)?,
+            // Counted from before the call, so that it never seems to live longer than it does.
+            access_expires_at: after(grant.expires_in).unwrap_or(sent.at),
+            grant_expires_at: grant.refresh_token_expires_in.and_then(after),
+        })
     };
-    let renewed = store::Renewed {
-        scopes: grant.scope.map(Scopes::new),
-        grant_sealed,
-        access_sealed: seal_access(&app.keys, &name, &grant.access_token)?,
-        // Counted from before the call, so that it never seems to live longer than it does.
-        access_expires_at: after(grant.expires_in).unwrap_or(sent.at),
-        grant_expires_at: grant.refresh_token_expires_in.and_then(after),
-    };
+    let mut renewed = seal()?;
     let give_up_at = Instant::now() + STORE_PATIENCE;
     loop {
         match store_renewed(app, sent, &name, &renewed).await {
             Err(error @ Error::Unavailable { .. }) if Instant::now() < give_up_at => {
                 tracing::warn!(token = %name, error = %error, "a refreshed token cannot be stored yet");
                 tokio::time::sleep(STORE_AGAIN).await;
+                if keys::is_retired(&error) {
+                    keys::refresh(app).await;
+                    renewed = seal()?;
+                }
             }
             other => return other,
         }
@@ -132,8 +139,9 @@ async fn given_up(app: &App, sent: &Sent, answer: Answer) -> Result<Option<Token
         tx.commit().await?;
         return Ok(None);
     }
-    store::add_event(&mut tx, &name, EventKind::NeedsReauth, &reason, now).await?;
+    notice::note(&mut tx, &name, &reason, now).await?;
     tx.commit().await?;
+    notice::tell(app, &name, &reason);
     tracing::warn!(token = %name, "a token needs a new consent");
     view::get(app, &name).await?.check_usable()?;
     // A new consent came in between.

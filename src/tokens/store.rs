@@ -6,14 +6,19 @@
 
 mod consents;
 mod events;
+mod lease;
 mod links;
 mod sealed;
 
 pub(super) use consents::{Consent, add_consent, drop_old_consents, take_consent};
 pub use events::Event;
 pub(super) use events::{add_event, events, forget_events};
+pub(super) use lease::{give_up, put_off, release};
 pub(super) use links::{Link, add_link, drop_old_links, take_link};
-pub(super) use sealed::{not_sealed_with, replace_sealed, sealed_key_ids};
+pub(super) use sealed::{
+    check_sealed, count_needing_owner, is_retired, lock_sealed, not_sealed_with, replace_sealed,
+    replace_verifier, retire_key, sealed_by, sealed_key_ids, verifiers_not_sealed_with,
+};
 
 use crate::{
     base::{Error, ResourceId, Result, TenantId, TokenName},
@@ -192,6 +197,11 @@ pub(super) async fn put_secrets(
         secrets.grant_expires_at,
         secrets.access_sealed.is_some().then_some(at),
     )?;
+    let sealed = [
+        Some(secrets.grant_sealed.as_slice()),
+        secrets.access_sealed.as_deref(),
+    ];
+    check_sealed(tx, &sealed).await?;
     row.ok_or_else(|| name.not_found())
 }
 
@@ -235,7 +245,7 @@ pub(super) async fn renew(
          WHERE tenant_id = $1 AND token_id = $2 AND grant_version = $4 AND state <> 'revoked' RETURNING ",
         columns!()
     );
-    fetch_optional!(
+    let row = fetch_optional!(
         tx,
         Token,
         SQL,
@@ -249,68 +259,13 @@ pub(super) async fn renew(
         renewed.access_expires_at,
         renewed.grant_expires_at,
         at,
-    )
-}
-
-/// Ends a refresh that brought nothing and may be tried again from `retry_at` on. `lease_until` stays in the past where
-/// an earlier refresher died, so that its outcome goes on counting as unknown. Returns whether the lease was still ours.
-pub(super) async fn put_off(
-    tx: &mut Tx,
-    leased: &Token,
-    sent_at: Option<DateTime<Utc>>,
-    lease_until: Option<DateTime<Utc>>,
-    retry_at: DateTime<Utc>,
-) -> Result<bool> {
-    const SQL: &str = "UPDATE tokens
-        SET refresh_lease_until = $6, refresh_sent_at = $5, refresh_failures = refresh_failures + 1,
-            refresh_retry_at = $7
-        WHERE tenant_id = $1 AND token_id = $2 AND refresh_fence = $3 AND grant_version = $4";
-    let changed = execute!(
-        tx,
-        SQL,
-        leased.tenant_id.as_str(),
-        leased.token_id.as_str(),
-        leased.refresh_fence,
-        leased.grant_version,
-        sent_at,
-        lease_until,
-        retry_at,
     )?;
-    Ok(changed > 0)
-}
-
-/// Gives the lease of a refresh back without any other change, if it is still ours.
-pub(super) async fn release(tx: &mut Tx, leased: &Token) -> Result<()> {
-    const SQL: &str = "UPDATE tokens SET refresh_lease_until = NULL
-        WHERE tenant_id = $1 AND token_id = $2 AND refresh_fence = $3";
-    let (tenant, id) = (leased.tenant_id.as_str(), leased.token_id.as_str());
-    execute!(tx, SQL, tenant, id, leased.refresh_fence)?;
-    Ok(())
-}
-
-/// Says that a person must look after a token, if its secrets and its lease are still those of `seen`; returns whether
-/// they were. Only who holds the lease may say so: another refresher may be about to bring a good answer.
-pub(super) async fn give_up(
-    tx: &mut Tx,
-    seen: &Token,
-    reason: &str,
-    at: DateTime<Utc>,
-) -> Result<bool> {
-    const SQL: &str = "UPDATE tokens
-        SET state = 'needs_reauth', state_reason = $5, version = version + 1, updated_at = $6,
-            refresh_lease_until = NULL, refresh_sent_at = NULL
-        WHERE tenant_id = $1 AND token_id = $2 AND refresh_fence = $3 AND grant_version = $4 AND state = 'active'";
-    let changed = execute!(
-        tx,
-        SQL,
-        seen.tenant_id.as_str(),
-        seen.token_id.as_str(),
-        seen.refresh_fence,
-        seen.grant_version,
-        reason,
-        at,
-    )?;
-    Ok(changed > 0)
+    let sealed = [
+        renewed.grant_sealed.as_deref(),
+        Some(renewed.access_sealed.as_slice()),
+    ];
+    check_sealed(tx, &sealed).await?;
+    Ok(row)
 }
 
 /// Stores whose token it is, if its secrets are still those that were asked with; returns whether they were.

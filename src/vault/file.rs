@@ -2,9 +2,10 @@
 
 use crate::{
     base::{Error, Result},
-    vault::Key,
+    vault::{Key, KeyId},
 };
 use std::{
+    collections::BTreeSet,
     fmt,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, ErrorKind, Read as _, Write as _},
@@ -60,6 +61,24 @@ impl KeyFile {
         let mut parts = vec![HEADER, key.expose(), "\n"];
         for line in key_lines(&text) {
             parts.extend([line, "\n"]);
+        }
+        self.publish(&parts)?;
+        self.read()?
+            .ok_or_else(|| Error::internal("the key file vanished while it was written"))
+    }
+
+    /// Takes these keys out, never the first one, which seals; returns those that are left.
+    pub(super) fn remove(&self, retired: &BTreeSet<KeyId>) -> Result<Vec<Key>> {
+        let _lock = self.lock()?;
+        let text = self.text()?.ok_or_else(|| {
+            Error::precondition("KEY_MISSING", format!("the key file {self} is missing"))
+        })?;
+        let keys = self.parse(&text)?;
+        let mut parts = vec![HEADER];
+        for (index, (line, key)) in key_lines(&text).zip(&keys).enumerate() {
+            if index == 0 || !retired.contains(&key.id()) {
+                parts.extend([line, "\n"]);
+            }
         }
         self.publish(&parts)?;
         self.read()?
@@ -174,7 +193,7 @@ impl fmt::Display for KeyFile {
 }
 
 /// The lines that should hold keys.
-fn key_lines(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn key_lines(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.starts_with('#'))

@@ -10,6 +10,9 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use std::fmt;
 use zeroize::Zeroizing;
 
+/// The form of a sealed text. Another cipher would get another number.
+pub(super) const VERSION: u8 = 1;
+
 /// Bytes of a key.
 pub(super) const LENGTH: usize = 32;
 
@@ -25,6 +28,13 @@ impl KeyId {
 
     pub(super) fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
         Self(bytes)
+    }
+
+    /// What every text begins with that this key sealed.
+    pub fn head(&self) -> Vec<u8> {
+        let mut head = vec![VERSION];
+        head.extend_from_slice(&self.0);
+        head
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -2,20 +2,22 @@
 
 use crate::{
     base::{Error, Result, Secret},
-    vault::{Key, KeyFile, KeyId, Place},
+    vault::{Key, KeyCommand, KeyFile, KeyId, Place, key::VERSION},
 };
 use aws_lc_rs::aead::{NONCE_LEN, Nonce};
 use std::{
     collections::BTreeSet,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
+use tokio::runtime::{Handle, RuntimeFlavor};
 use zeroize::Zeroizing;
-
-/// The form of a sealed text. Another cipher would get another number.
-const VERSION: u8 = 1;
 
 /// Bytes before the ciphertext.
 const HEAD: usize = 1 + KeyId::LENGTH + NONCE_LEN;
+
+/// A program that does not know a key is left alone for so long.
+const BETWEEN_QUESTIONS: Duration = Duration::from_secs(5);
 
 /// Why a sealed text does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +37,37 @@ pub struct Keyring(Arc<Ring>);
 #[derive(Debug)]
 struct Ring {
     keys: RwLock<Vec<Arc<Key>>>,
-    file: Option<KeyFile>,
+    source: Source,
+    /// When it was last asked because of a key that was not at hand.
+    asked: Mutex<Option<Instant>>,
+}
+
+/// Where keys come from.
+#[derive(Debug)]
+enum Source {
+    Settings,
+    File(KeyFile),
+    Command(KeyCommand),
+}
+
+impl Source {
+    /// The keys as they are there now; `None` where they cannot change while the process lives.
+    fn read(&self) -> Result<Option<Vec<Key>>> {
+        match self {
+            Self::Settings => Ok(None),
+            Self::File(file) => file.read(),
+            Self::Command(command) => patiently(|| command.ask()).map(Some),
+        }
+    }
+}
+
+/// A program may take seconds: the other tasks of this thread go on elsewhere meanwhile.
+fn patiently<T>(work: impl FnOnce() -> T) -> T {
+    let runtime = Handle::try_current().map(|handle| handle.runtime_flavor());
+    match runtime {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }
 
 impl Keyring {
@@ -49,7 +81,7 @@ impl Keyring {
                 Key::parse(part, &format!("number {} of the setting key", index + 1))
             })
             .collect();
-        Ok(Self::new(keys?, None))
+        Ok(Self::new(keys?, Source::Settings))
     }
 
     /// Keys from a file. Made when it is not there, unless `needed` names keys: then what was sealed with them could
@@ -60,13 +92,19 @@ impl Keyring {
             None if needed.is_empty() => file.create()?,
             None => return Err(missing(needed, &format!("the key file {file} is missing"))),
         };
-        Ok(Self::new(keys, Some(file)))
+        Ok(Self::new(keys, Source::File(file)))
     }
 
-    fn new(keys: Vec<Key>, file: Option<KeyFile>) -> Self {
+    /// Keys that a program prints. Blocks while it runs.
+    pub fn from_command(command: KeyCommand) -> Result<Self> {
+        Ok(Self::new(command.ask()?, Source::Command(command)))
+    }
+
+    fn new(keys: Vec<Key>, source: Source) -> Self {
         Self(Arc::new(Ring {
             keys: RwLock::new(keys.into_iter().map(Arc::new).collect()),
-            file,
+            source,
+            asked: Mutex::default(),
         }))
     }
 
@@ -77,9 +115,15 @@ impl Keyring {
         if absent.is_empty() {
             return Ok(());
         }
-        let source = match &self.0.file {
-            Some(file) => format!("the key file {file} is another one, or lost a key"),
-            None => "the setting key (SYNCLINE_KEY) is another one, or lost a key".to_owned(),
+        let source = match &self.0.source {
+            Source::File(file) => format!("the key file {file} is another one, or lost a key"),
+            Source::Settings => {
+                "the setting key (SYNCLINE_KEY) is another one, or lost a key".to_owned()
+            }
+            Source::Command(command) => format!(
+                "the program {} (key_command) prints others, or not all",
+                command.program()
+            ),
         };
         Err(missing(&absent, &source))
     }
@@ -91,9 +135,7 @@ impl Keyring {
 
     /// What everything begins with that [`Keyring::newest`] seals.
     pub fn head(&self) -> Vec<u8> {
-        let mut head = vec![VERSION];
-        head.extend_from_slice(self.newest().bytes());
-        head
+        self.newest().head()
     }
 
     /// Seals `plain` for `place`.
@@ -128,16 +170,59 @@ impl Keyring {
         Ok(text)
     }
 
-    /// Puts a new key in front of the file and seals with it from now on. KEY_NOT_IN_FILE when there is no file.
+    /// Seals with a new key from now on: one that is made and put in front of the file, or the one that the program prints first
+    /// meanwhile. KEY_NOT_IN_FILE where keys come from the settings, KEY_NOT_ROTATED where the program prints the same one.
     pub fn rotate(&self) -> Result<KeyId> {
-        let file = self.0.file.as_ref().ok_or_else(|| {
-            Error::precondition(
-                "KEY_NOT_IN_FILE",
-                "the keys come from the setting key (SYNCLINE_KEY): put a new one in front of them there, separated by a comma, and restart",
-            )
-        })?;
-        self.take(file.add()?);
-        Ok(self.newest())
+        let before = self.newest();
+        let keys = match &self.0.source {
+            Source::Settings => {
+                return Err(Error::precondition(
+                    "KEY_NOT_IN_FILE",
+                    "the keys come from the setting key (SYNCLINE_KEY): put a new one in front of them there, separated by a comma, and restart",
+                ));
+            }
+            Source::File(file) => file.add()?,
+            Source::Command(command) => patiently(|| command.ask())?,
+        };
+        self.take(keys);
+        match (&self.0.source, self.newest()) {
+            (Source::Command(command), newest) if newest == before => Err(Error::precondition(
+                "KEY_NOT_ROTATED",
+                format!(
+                    "the program {} (key_command) still prints the key {before} first: make a new one in the KMS, which it prints before the others, then ask again",
+                    command.program()
+                ),
+            )),
+            (_, newest) => Ok(newest),
+        }
+    }
+
+    /// Looks whether somebody put a new key in front meanwhile, so that this process seals with it, too.
+    pub fn refresh(&self) -> Result<()> {
+        if let Some(keys) = self.0.source.read()? {
+            self.take(keys);
+        }
+        Ok(())
+    }
+
+    /// Whether looking is too much to do it often.
+    pub fn is_slow(&self) -> bool {
+        matches!(self.0.source, Source::Command(_))
+    }
+
+    /// Takes keys out of the file, never the one that seals; returns whether that is where they were. From elsewhere a person
+    /// takes them.
+    pub fn remove(&self, retired: &BTreeSet<KeyId>) -> Result<bool> {
+        let Source::File(file) = &self.0.source else {
+            return Ok(false);
+        };
+        self.take(file.remove(retired)?);
+        Ok(true)
+    }
+
+    /// All keys at hand, the one that seals first.
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.keys().iter().map(|key| key.id()).collect()
     }
 
     fn sealing(&self) -> Arc<Key> {
@@ -151,10 +236,26 @@ impl Keyring {
     fn key(&self, id: KeyId) -> Option<Arc<Key>> {
         let find = || self.keys().iter().find(|key| key.id() == id).cloned();
         find().or_else(|| {
-            let keys = self.0.file.as_ref()?.read().ok()??;
-            self.take(keys);
+            self.look_again(find);
             find()
         })
+    }
+
+    /// Asks where the keys come from, once for all who miss one at the same time. A program that does not know it is not asked
+    /// again for a while.
+    fn look_again(&self, find: impl Fn() -> Option<Arc<Key>>) {
+        let mut asked = self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_command = matches!(self.0.source, Source::Command(_));
+        let lately = asked.is_some_and(|at| at.elapsed() < BETWEEN_QUESTIONS);
+        if find().is_some() || (is_command && lately) {
+            return;
+        }
+        match self.0.source.read() {
+            Ok(Some(keys)) => self.take(keys),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "a key that is needed cannot be looked for"),
+        }
+        *asked = Some(Instant::now());
     }
 
     fn keys(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<Key>>> {

@@ -3,13 +3,13 @@
 
 use crate::{base::Error, telemetry, web::problem::Problem};
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use futures::FutureExt as _;
 use http::Method;
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, time::Duration};
 use tracing::{Instrument as _, field::Empty};
 
 /// Surrounds a request.
@@ -50,6 +50,17 @@ pub async fn surround(request: Request, next: Next) -> Response {
     span.record("http.response.status_code", status);
     telemetry::metrics::http_request(&route, method, status);
     answer
+}
+
+/// Ends what takes longer than a request may, as where its body never comes to an end.
+pub async fn in_time(State(longest): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(longest, next.run(request)).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let what = format!("the request was not done within {longest:?} (http.request_time)");
+            Problem::from(Error::Late { what }).into_response()
+        }
+    }
 }
 
 #[cfg(test)]

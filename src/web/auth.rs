@@ -2,13 +2,11 @@
 //! one made. What is begun belongs to the browser that began it: by a cookie, without which nobody can end it.
 
 use crate::{
-    base::{
-        Access, Caller, Error, Needs, ResourceId, Result, Role, Secret, TokenName, Who,
-        reach::Reach, sha256,
-    },
+    app::App,
+    base::{Error, Needs, ResourceId, Result, Role, Secret, TokenName, sha256},
     tokens::{self, Authorization, Begin, Complete, Redirected, Token},
     web::{
-        Site,
+        Site, login, origin,
         page::{self, Page},
         problem::Problem,
     },
@@ -21,7 +19,8 @@ use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
-use std::{fmt::Write as _, sync::Arc};
+use std::fmt::Write as _;
+use url::Url;
 
 /// What is connected when nothing else is named.
 pub const USUAL: &str = "tenants/default/tokens/google";
@@ -60,12 +59,15 @@ pub async fn begin(
 }
 
 async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response> {
+    if let Some(url) = other_name_of_this_machine(&site.door.app().await?, &request) {
+        return Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response());
+    }
     let (begin, reach) = match wanted.link {
         Some(link) => {
             let app = site.door.app().await?;
             let (begin, made_by) = tokens::follow_link(&app, &link.into()).await?;
             let name = TokenName::parse("link", &begin.name)?;
-            (begin, on_behalf_of(&name, &made_by))
+            (begin, tokens::on_behalf_of(&name, &made_by))
         }
         None => {
             let cookie = site.cookies.session(request.headers());
@@ -75,7 +77,13 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
                 request.extensions(),
                 Needs::Tenant(Role::Admin),
             );
-            let (_, reach) = admitted.await?;
+            let (_, reach) = match admitted.await {
+                Ok(admitted) => admitted,
+                Err(Error::Unauthenticated { .. }) if site.asks_people(&request) => {
+                    return Ok(login::first(request.uri()));
+                }
+                Err(error) => return Err(error),
+            };
             let begin = Begin {
                 name: wanted.token.unwrap_or_else(|| USUAL.to_owned()),
                 login_hint: wanted.login_hint,
@@ -107,18 +115,19 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
     Ok((StatusCode::FOUND, headers).into_response())
 }
 
-/// How far a link, or a browser that comes back, reaches: into the tenant that it is for.
-fn on_behalf_of(name: &TokenName, caller: &str) -> Reach {
-    let caller = Caller {
-        name: match caller {
-            "" => "a link".to_owned(),
-            caller => caller.to_owned(),
-        },
-        who: Who::Nobody,
-        access: Access::tenant(name.tenant.clone(), Role::Admin),
-        address: None,
-    };
-    Reach::new(Arc::new(caller), Needs::Tenant(Role::Admin))
+/// The same page by the name of this machine that Google sends browsers back to, where it was asked for by another one: a
+/// browser keeps cookies by names. Only for names of this machine; before any other there may be a proxy that changes names.
+fn other_name_of_this_machine(app: &App, request: &Request) -> Option<HeaderValue> {
+    let public = app.config.http.public_url();
+    let expected = Url::parse(&public).ok()?;
+    let asked = request.headers().get(header::HOST)?.to_str().ok()?;
+    let asked = Url::parse(&format!("http://{asked}")).ok()?;
+    let is_local = |url: &Url| url.host_str().is_some_and(origin::is_this_machine);
+    if asked.host_str() == expected.host_str() || !is_local(&asked) || !is_local(&expected) {
+        return None;
+    }
+    let path = request.uri().path_and_query()?;
+    HeaderValue::from_str(&format!("{public}{path}")).ok()
 }
 
 /// `GET /oauth2callback`: the browser is back.
@@ -142,7 +151,8 @@ pub async fn complete(State(site): State<Site>, request: Request) -> Response {
     let mut response = page::answer(&headers, outcome);
     // Whatever came of it, it is over.
     if let Some(kept) = state.as_ref().and_then(|state| kept(&headers, state))
-        && let Ok(gone) = forget(kept.cookie)
+        && let Ok(app) = site.door.now()
+        && let Ok(gone) = forget(kept.cookie, &app.config.http.public_url())
     {
         response.headers_mut().append(header::SET_COOKIE, gone);
     }
@@ -162,7 +172,7 @@ async fn completed(site: &Site, headers: &HeaderMap, query: &str, state: &Secret
         redirected: Redirected::Address(Secret::new(query)),
         browser: Some(kept.secret),
     };
-    let reach = on_behalf_of(&kept.name, "a browser after a consent");
+    let reach = tokens::on_behalf_of(&kept.name, "");
     reach.contain(tokens::complete(&app, complete)).await
 }
 
@@ -205,24 +215,33 @@ fn keep(name: &TokenName, begun: &Authorization, public_url: &str) -> Result<Hea
     let secret = begun.browser.as_ref();
     let secret = secret.ok_or_else(|| Error::internal("a consent for a browser has its secret"))?;
     let value = format!("{}.{}.{}", name.tenant, name.id, secret.expose());
-    let page = url::Url::parse(public_url).map_err(Error::internal)?;
-    let path = format!("{}/oauth2callback", page.path().trim_end_matches('/'));
-    let cookie = Cookie::build((cookie_of(&begun.state), value))
-        .path(path)
-        .http_only(true)
-        .secure(page.scheme() == "https")
-        .same_site(SameSite::Lax)
-        .max_age(OPEN_FOR);
-    set(&cookie.build())
+    set(cookie_of(&begun.state), value, OPEN_FOR, public_url)
 }
 
 /// Has the browser forget a cookie of ours.
-fn forget(name: String) -> Result<HeaderValue> {
-    let cookie = Cookie::build((name, "")).http_only(true);
-    set(&cookie.max_age(cookie::time::Duration::ZERO).build())
+fn forget(name: String, public_url: &str) -> Result<HeaderValue> {
+    let at_once = cookie::time::Duration::ZERO;
+    set(name, String::new(), at_once, public_url)
 }
 
-fn set(cookie: &Cookie<'_>) -> Result<HeaderValue> {
+/// A browser takes a cookie for another one where its path differs.
+fn set(
+    name: String,
+    value: String,
+    life: cookie::time::Duration,
+    public_url: &str,
+) -> Result<HeaderValue> {
+    let page = Url::parse(public_url).map_err(Error::internal)?;
+    let cookie = Cookie::build((name, value))
+        .path(format!(
+            "{}/oauth2callback",
+            page.path().trim_end_matches('/')
+        ))
+        .http_only(true)
+        .secure(page.scheme() == "https")
+        .same_site(SameSite::Lax)
+        .max_age(life)
+        .build();
     let mut value = HeaderValue::from_str(&cookie.to_string()).map_err(Error::internal)?;
     value.set_sensitive(true);
     Ok(value)

@@ -13,6 +13,17 @@ pub struct Report {
     pub stopping: bool,
     /// Everything that was looked at.
     pub findings: Vec<Finding>,
+    /// What needs a person, and keeps nothing from working. Without names, because anybody may ask for health.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that needs a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// A reason of `docs/errors.md`.
+    pub reason: &'static str,
+    /// How many there are.
+    pub count: usize,
 }
 
 /// One thing that was looked at.
@@ -72,7 +83,12 @@ impl Report {
             (false, true) => "stopping",
             (false, false) => "not_ready",
         };
-        json!({ "status": status, "checks": checks })
+        let problems: Vec<Value> = self
+            .problems
+            .iter()
+            .map(|problem| json!({ "reason": problem.reason, "count": problem.count }))
+            .collect();
+        json!({ "status": status, "checks": checks, "problems": problems })
     }
 }
 
@@ -119,9 +135,14 @@ mod tests {
                 Finding::needed("database", None),
                 Finding::noted("clock", Some("CLOCKS_DIFFER")),
             ],
+            problems: vec![Problem {
+                reason: "TOKEN_NEEDS_OWNER",
+                count: 2,
+            }],
         };
         assert!(report.is_ready());
         assert_eq!(report.document()["checks"]["clock"]["status"], "warning");
+        assert_eq!(report.document()["problems"][0]["count"], 2);
         report.findings[0].wrong = Some("DATABASE_UNREACHABLE");
         assert!(!report.is_ready());
         assert_eq!(report.document()["status"], "not_ready");

@@ -149,7 +149,7 @@ fn refused(error: Error, to: &str, name: &str) -> Result<Response, Problem> {
             StatusCode::BAD_REQUEST,
             "Type your name and your password.".to_owned(),
         ),
-        Error::Exhausted { .. } => {
+        Error::Limited { .. } => {
             let wait = crate::api::status::Refusal::from(error).retry_after;
             let seconds = wait.unwrap_or_default().as_secs() + 1;
             let message = format!("Too many wrong passwords. Try again in {seconds} s.");

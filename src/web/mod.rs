@@ -15,6 +15,7 @@ mod page;
 mod problem;
 mod queues;
 mod sync;
+mod widget;
 
 use crate::{
     api::auth::Guard,
@@ -34,7 +35,7 @@ use http::{
     header::{ACCEPT, AUTHORIZATION},
 };
 use problem::Problem;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 use tokio::sync::watch;
 
 /// No request of ours is larger.
@@ -56,6 +57,8 @@ pub struct Site {
     pub login: bool,
     /// How browsers keep their sessions.
     pub cookies: Cookies,
+    /// How long one request may take.
+    pub request_time: Duration,
     /// Which parts of a server this process is.
     pub roles: Roles,
     /// Where gRPC is answered, if here.
@@ -106,12 +109,18 @@ pub fn router(site: Site) -> Router {
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(site.clone(), origin::check));
+    let embedded = match site.roles.has(Role::Web) {
+        true => widget::routes(),
+        false => Router::new(),
+    };
     Router::new()
+        .merge(embedded)
         .route("/health", get(health::original))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .method_not_allowed_fallback(async || Problem::wrong_method())
         .merge(closed)
+        .layer(from_fn_with_state(site.request_time, around::in_time))
         .layer(from_fn(around::surround))
         .with_state(site)
 }

@@ -72,7 +72,8 @@ fn this_machine(uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {
     }
 }
 
-fn is_this_machine(host: &str) -> bool {
+/// Whether a name, with or without a port, is one of this machine.
+pub fn is_this_machine(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.chars().all(|c| c.is_ascii_digit()) => name,
         _ => host,

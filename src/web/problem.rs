@@ -82,7 +82,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::Refused { .. }
         | Error::Cancelled => StatusCode::CONFLICT,
         Error::Exhausted { .. } | Error::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
-        Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable { .. } | Error::Late { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

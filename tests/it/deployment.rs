@@ -45,6 +45,16 @@ fn the_chart_renders_valid_manifests_with_a_deployment_for_each_role() {
 }
 
 #[test]
+fn the_chart_shows_the_certificate_of_a_secret() {
+    let settings = [&SECRET[..], &["tls.secretName=web-tls"]].concat();
+    let manifests = rendered(&settings);
+    assert_known(&checked(&json!({"manifests": manifests})));
+    for part in ["secretName: web-tls", "mountPath: /tls", "scheme: HTTPS"] {
+        assert!(manifests.contains(part), "no {part}");
+    }
+}
+
+#[test]
 fn the_chart_says_which_value_is_missing_or_wrong() {
     for (settings, expected) in [
         (&SECRET[..0], "secret.databaseUrl is missing"),

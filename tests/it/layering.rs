@@ -33,6 +33,7 @@ const FLOORS: &[(&str, Below)] = &[
     ("simulator", Below::Only(&["base"])),
     ("queue", Below::Only(&["base"])),
     ("vault", Below::Only(&["base"])),
+    ("tls", Below::Only(&["base"])),
     ("api", Below::Only(&["base"])),
     ("outbound", Below::Only(&["db", "base"])),
     ("db", Below::Only(&["base"])),

@@ -16,7 +16,7 @@ pub(crate) use database::each_engine;
 pub use disk::SmallDisk;
 pub use postgres::Postgres;
 pub use process::{Builder, Process};
-pub use redis::{Redis, redis, redis_as_deployed, redis_cluster};
+pub use redis::{Redis, redis, redis_as_deployed, redis_cluster, redis_with_tls};
 pub use server::{free_port, is_unprivileged};
 pub use terminal::screen;
 pub use wait::eventually;

@@ -133,6 +133,11 @@ impl Postgres {
             .args(["-m", mode, "-s", "-w", "stop"]));
     }
 
+    /// The folder of its files.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     /// Where it listens.
     pub fn port(&self) -> u16 {
         self.port

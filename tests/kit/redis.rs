@@ -54,6 +54,17 @@ pub fn redis_cluster() -> Redis {
     redis
 }
 
+/// A server with this certificate that asks for one of `ca`'s, by TLS; beside that it can be asked in clear.
+pub fn redis_with_tls(cert: &Path, key: &Path, ca: &Path) -> Redis {
+    start_anywhere(|| {
+        let port = free_port();
+        let (cert, key, ca) = (cert.display(), key.display(), ca.display());
+        words(&format!(
+            "--appendonly no --tls-port {port} --tls-cert-file {cert} --tls-key-file {key} --tls-ca-cert-file {ca}"
+        ))
+    })
+}
+
 fn start_anywhere(options: impl Fn() -> Vec<String>) -> Redis {
     // Somebody else may take the port between our look and the server's.
     for _ in 0..5 {
@@ -104,6 +115,16 @@ impl Redis {
     /// As REDIS_URL wants it for a cluster.
     pub fn cluster_url(&self) -> String {
         format!("redis-cluster://127.0.0.1:{}", self.port)
+    }
+
+    /// Where it listens for TLS.
+    pub fn tls_port(&self) -> u16 {
+        let at = self
+            .options
+            .iter()
+            .position(|option| option == "--tls-port");
+        let port = at.and_then(|at| self.options[at + 1].parse().ok());
+        port.expect("it has one")
     }
 
     /// Where it listens.

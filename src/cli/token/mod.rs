@@ -2,6 +2,7 @@
 
 mod add;
 mod import;
+mod keys;
 mod login;
 mod show;
 
@@ -51,6 +52,12 @@ pub enum Command {
         /// Its id
         id: String,
     },
+    /// Seal with a new key from now on
+    RotateKey,
+    /// Seal again with the newest key what older ones sealed
+    Rewrap(keys::Rewrap),
+    /// Let older keys go that nothing needs
+    RetireKeys,
 }
 
 /// Which token a credential is stored as.
@@ -153,6 +160,9 @@ async fn other(command: Command, session: &Session, context: &Context) -> anyhow
             Ok(Exit::Done)
         }
         Command::Events { id } => show::events(&id, session, output).await,
+        Command::RotateKey => keys::rotate(session, output).await,
+        Command::Rewrap(args) => keys::rewrap(args, session, output).await,
+        Command::RetireKeys => keys::retire(session, output).await,
     }
 }
 

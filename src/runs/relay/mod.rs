@@ -15,7 +15,9 @@ pub use job::{FINISHED_KEPT, name_of};
 use crate::{
     app::App,
     base::{Error, Result},
+    config::Files,
     queue::{Connection, ConnectionOptions, Queue},
+    tls,
 };
 use fill::Known;
 use std::{
@@ -88,6 +90,7 @@ impl Redis {
         let connection = Connection::open(ConnectionOptions {
             timeout: COMMAND,
             prefix: app.config.queue.prefix.clone(),
+            tls: tls_of(&app.config.redis.files)?,
             ..ConnectionOptions::new(url.expose())
         })
         .await?;
@@ -305,4 +308,14 @@ async fn compare(app: &App, redis: &Redis, known: &mut Known) -> Result<()> {
     }
     redis.set(standing);
     Ok(())
+}
+
+/// What `rediss://` goes by, where that is not the usual authorities.
+fn tls_of(files: &Files) -> Result<Option<rustls::ClientConfig>> {
+    let Some(ca) = &files.ca else {
+        return Ok(None);
+    };
+    let identity = files.identity.as_ref();
+    let identity = identity.map(|(cert, key)| (cert.as_path(), key.as_path()));
+    tls::to_server("redis", ca, identity).map(Some)
 }

@@ -9,6 +9,7 @@ mod logs;
 mod queues;
 mod release;
 mod requests;
+mod standings;
 mod window;
 mod workers;
 
@@ -21,6 +22,7 @@ pub use logs::{log, logs};
 pub use queues::{clean, counts, forget, list_kind, promote};
 pub use release::{Ending, Release, release, without_nul};
 pub use requests::{forget_requests, remember_request};
+pub use standings::{Standing, standings};
 pub use window::{InFront, Pause, get_these, mark_put, pauses, set_pause, window};
 pub use workers::{
     beat, cancel_requests, give_back, hand_back, owned, remove_worker, take_from_dead,

@@ -136,6 +136,7 @@ fn refused(error: Error) -> Result<Adopted> {
         | Error::Exhausted { .. }
         | Error::Limited { .. }
         | Error::Conflict { .. }
+        | Error::Late { .. }
         | Error::Cancelled
         | Error::Internal(_)) => Err(passing),
         lasting => Ok(Adopted::Refused(lasting.to_string())),

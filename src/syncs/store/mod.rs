@@ -4,3 +4,4 @@ pub mod effects;
 pub mod facts;
 pub mod records;
 pub mod syncs;
+pub mod unread;

@@ -141,5 +141,13 @@ pub async fn advance(tx: &mut Tx, sync: &Sync, watermark: DateTime<Utc>) -> Resu
         sync.name.id.as_str(),
         sync.version
     )?;
+    const READ: &str = "UPDATE syncs SET read_to = $1 WHERE tenant_id = $2 AND sync_id = $3 \
+         AND (read_to IS NULL OR read_to < $1)";
+    // What was told about it concerns what was unread before.
+    const TOLD: &str =
+        "DELETE FROM sync_alarms WHERE tenant_id = $1 AND sync_id = $2 AND read_to < $3";
+    let (tenant, id) = (sync.name.tenant.as_str(), sync.name.id.as_str());
+    execute!(tx, READ, watermark, tenant, id)?;
+    execute!(tx, TOLD, tenant, id, watermark)?;
     Ok(())
 }

@@ -65,6 +65,28 @@ impl Keys {
         digest: &[u8; 32],
         address: Option<IpAddr>,
     ) -> Result<Arc<Caller>> {
+        let entry = self.secret(text, digest, address).await?;
+        self.count(&entry)?;
+        Ok(entry.caller(address))
+    }
+
+    /// The same for a call that is still being answered, which is not another one.
+    pub async fn still(
+        &self,
+        text: &Secret,
+        digest: &[u8; 32],
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Caller>> {
+        let entry = self.secret(text, digest, address).await?;
+        Ok(entry.caller(address))
+    }
+
+    async fn secret(
+        &self,
+        text: &Secret,
+        digest: &[u8; 32],
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Entry>> {
         if secret::kind(text.expose()) == Kind::Widget {
             return Err(Error::Unauthenticated {
                 reason: "CREDENTIALS_WRONG",
@@ -74,12 +96,12 @@ impl Keys {
         }
         let entry = self.entry(text, digest, address).await?;
         match entry.key.kind {
-            Kind::Secret => Ok(entry.caller(address)),
+            Kind::Secret => Ok(entry),
             Kind::Widget => Err(wrong()),
         }
     }
 
-    /// The key, if it works now, and counts the call.
+    /// The key, if it works now.
     async fn entry(
         &self,
         text: &Secret,
@@ -103,6 +125,12 @@ impl Keys {
             refuse("ADDRESS_REFUSED");
             return Err(rules::refused(address));
         }
+        Ok(entry)
+    }
+
+    /// Counts a call with this key: [`Error::Limited`] where that is one too many.
+    fn count(&self, entry: &Entry) -> Result<()> {
+        let now = self.app.db.now();
         let limit = match entry.key.rate_limit {
             0 => u64::from(self.app.config.auth.key_rate_limit),
             own => u64::try_from(own).unwrap_or_default(),
@@ -111,7 +139,7 @@ impl Keys {
             entry.life.spent.spend(limit, now)?;
         }
         entry.used(now);
-        Ok(entry)
+        Ok(())
     }
 
     /// Asks the database, for which who guesses must wait longer than others.
@@ -160,7 +188,8 @@ pub async fn widget_tenant(app: &App, key: &Secret) -> Result<TenantId> {
         Kind::Widget => keys.entry(key, &sha256(key.expose()), address).await,
         Kind::Secret => Err(wrong()),
     };
-    match found.map(|entry| (entry.key.kind, entry.key.name.tenant.clone())) {
+    let counted = found.and_then(|entry| keys.count(&entry).map(|()| entry));
+    match counted.map(|entry| (entry.key.kind, entry.key.name.tenant.clone())) {
         Ok((Kind::Widget, Some(tenant))) => Ok(tenant),
         Ok(_) | Err(Error::Unauthenticated { .. }) => {
             keys.attempts.check(address)?;

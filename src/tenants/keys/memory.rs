@@ -45,8 +45,8 @@ pub(super) struct Memory {
     /// When that was, in milliseconds since `begun`; [`NEVER`] before the first.
     checked: AtomicU64,
     checking: Mutex<()>,
-    /// The last comparison had no answer.
-    is_failing: AtomicBool,
+    /// When the last comparison ended without an answer, in milliseconds since `begun`; 0 where it had one.
+    failed: AtomicU64,
     rules: RwLock<Arc<Rules>>,
     has_slow: AtomicBool,
     pub(super) lookups: Semaphore,
@@ -86,7 +86,7 @@ impl Default for Memory {
             version: AtomicI64::new(0),
             checked: AtomicU64::new(NEVER),
             checking: Mutex::default(),
-            is_failing: AtomicBool::new(false),
+            failed: AtomicU64::new(0),
             rules: RwLock::default(),
             has_slow: AtomicBool::new(false),
             lookups: Semaphore::new(LOOKUPS),
@@ -117,17 +117,34 @@ impl Memory {
         if age < CHECK_AFTER {
             return Ok(self.version.load(Ordering::Acquire));
         }
+        let came = millis(self.begun.elapsed());
         let _checking = match self.checking.try_lock() {
             Ok(guard) => guard,
             Err(_) if age < STALE_AFTER => return Ok(self.version.load(Ordering::Acquire)),
             Err(_) => self.checking.lock().await,
         };
         if self.age() >= CHECK_AFTER {
+            // Somebody asked meanwhile, in vain: asking one after the other would make a queue that never ends.
+            if self.failed.load(Ordering::Relaxed) > came {
+                return Err(Error::unavailable(
+                    "DATABASE_UNREACHABLE",
+                    "the database does not answer, so nobody knows whether the key still works",
+                ));
+            }
             let outcome = self.compare(app).await;
-            self.is_failing.store(outcome.is_err(), Ordering::Relaxed);
+            self.note(outcome.is_ok());
             outcome?;
         }
         Ok(self.version.load(Ordering::Acquire))
+    }
+
+    /// Notes how a comparison ended.
+    fn note(&self, had_answer: bool) {
+        let failed = match had_answer {
+            true => 0,
+            false => millis(self.begun.elapsed()).max(1),
+        };
+        self.failed.store(failed, Ordering::Relaxed);
     }
 
     async fn compare(&self, app: &App) -> Result<()> {
@@ -153,10 +170,9 @@ impl Memory {
     /// The rules for every call. They stay as they were while the database does not answer.
     pub(super) async fn rules(self: &Arc<Self>, app: &App) -> Arc<Rules> {
         if self.age() >= CHECK_AFTER {
-            if !self.is_failing.load(Ordering::Relaxed) {
+            if self.failed.load(Ordering::Relaxed) == 0 {
                 let compared = tokio::time::timeout(PATIENCE, self.version(app)).await;
-                self.is_failing
-                    .store(!matches!(compared, Ok(Ok(_))), Ordering::Relaxed);
+                self.note(matches!(compared, Ok(Ok(_))));
             } else if self.checking.try_lock().is_ok() {
                 let (memory, app) = (Arc::clone(self), app.clone());
                 tokio::spawn(async move { memory.version(&app).await });

@@ -119,9 +119,10 @@ fn check_role(tenant: Option<&TenantId>, role: Role) -> Result<()> {
         Some(tenant) => caller.access.role_in(tenant),
         None => caller.access.instance_role(),
     };
-    match held.is_some_and(|held| held >= role) {
-        true => Ok(()),
-        false => Err(Error::Denied {
+    match (held, tenant) {
+        (Some(held), _) if held >= role => Ok(()),
+        (None, Some(tenant)) => Err(Error::not_found("tenant", format!("tenants/{tenant}"))),
+        _ => Err(Error::Denied {
             reason: "ROLE_TOO_LOW",
             message: format!("nobody gives a key a role that they do not have: {role}"),
         }),

@@ -4,7 +4,7 @@ mod show;
 mod store;
 mod update;
 
-pub use show::{Shown, get, show};
+pub use show::{Shown, allowed_anywhere, get, show};
 pub use update::{Update, update};
 
 use crate::base::{Error, Result, TenantId, Violation, name::shown};

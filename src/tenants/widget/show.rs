@@ -5,11 +5,14 @@ use crate::{
     base::{Result, TenantId},
     db::Scope,
     tenants::{
-        State, store as tenants,
+        State,
+        recent::Recent,
+        store as tenants,
         tenant::not_found,
         widget::{Widget, store},
     },
 };
+use std::sync::Arc;
 
 /// What a page needs to know before it may show a tenant's widget.
 #[derive(Clone, Debug)]
@@ -25,6 +28,18 @@ pub struct Shown {
 /// The look, from the start where nobody gave it one. `NotFound` without such a tenant.
 pub async fn get(app: &App, tenant: &TenantId) -> Result<Widget> {
     Ok(show(app, tenant).await?.widget)
+}
+
+/// The lists of pages of every tenant with a widget, as they were half a second ago at the earliest: for a question that does not
+/// say whose widget it is about.
+pub async fn allowed_anywhere(app: &App) -> Result<Arc<Vec<Vec<String>>>> {
+    let known = app.memory.of::<Recent<Vec<Vec<String>>>>();
+    let read = async {
+        let scope = Scope::System("which pages show any widget");
+        let mut tx = app.db.read(scope).await?;
+        tenants::lists_with_widget(&mut tx, app.db.now()).await
+    };
+    known.get(read).await
 }
 
 /// The look, and who may see it.

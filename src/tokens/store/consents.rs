@@ -47,6 +47,7 @@ pub(in crate::tokens) async fn add_consent(
         consent.browser_hash.as_deref(),
         consent.begun_by.as_str(),
     )?;
+    super::check_sealed(tx, &[Some(consent.verifier_sealed.as_slice())]).await?;
     match added {
         0 => Err(Error::not_found(
             "tenant",

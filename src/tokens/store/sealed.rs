@@ -3,11 +3,12 @@
 
 use super::NameRow;
 use crate::{
-    base::{Result, TokenName},
-    db::{Tx, execute, fetch_all, fetch_one},
+    base::{Error, Result, TokenName},
+    db::{Inner, Tx, execute, fetch_all, fetch_one},
     vault::{KeyId, sealed_with},
 };
-use std::collections::BTreeSet;
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One token's sealed columns.
 #[derive(sqlx::FromRow)]
@@ -33,6 +34,120 @@ pub(in crate::tokens) async fn sealed_key_ids(tx: &mut Tx) -> Result<BTreeSet<Ke
         .iter()
         .filter_map(|(head,)| sealed_with(head))
         .collect())
+}
+
+/// How many sealed texts each key sealed, in tokens and in consents that are under way.
+pub(in crate::tokens) async fn sealed_by(tx: &mut Tx) -> Result<BTreeMap<KeyId, i64>> {
+    const SQL: &str = "SELECT head, count(*) FROM (
+            SELECT substr(grant_sealed, 1, 9) AS head FROM tokens WHERE grant_sealed IS NOT NULL
+            UNION ALL SELECT substr(access_sealed, 1, 9) FROM tokens WHERE access_sealed IS NOT NULL
+            UNION ALL SELECT substr(verifier_sealed, 1, 9) FROM token_authorizations) AS sealed
+        GROUP BY head";
+    let heads = fetch_all!(tx, (Vec<u8>, i64), SQL)?;
+    let known = heads
+        .iter()
+        .filter_map(|(head, count)| Some((sealed_with(head)?, *count)));
+    Ok(known.collect())
+}
+
+/// Refuses with KEY_RETIRED when one of these texts was sealed with a key that nothing may be sealed with any more. Asked after
+/// they were written, in the same transaction: then [`lock_sealed`] of whoever retires a key either waits for it, or is over.
+pub(in crate::tokens) async fn check_sealed(tx: &mut Tx, sealed: &[Option<&[u8]>]) -> Result<()> {
+    const SQL: &str =
+        "SELECT count(*) FROM retired_keys WHERE head IN (substr($1, 1, 9), substr($2, 1, 9))";
+    let text = |index: usize| sealed.get(index).copied().flatten().unwrap_or_default();
+    let (retired,) = fetch_one!(tx, (i64,), SQL, text(0), text(1))?;
+    match retired {
+        0 => Ok(()),
+        _ => Err(Error::unavailable(
+            "KEY_RETIRED",
+            "this process sealed with a key that was retired a moment ago; the next attempt takes the new one",
+        )),
+    }
+}
+
+/// Keeps everybody from writing sealed texts until the transaction ends, once those who do have ended theirs. In SQLite any
+/// transaction that writes does.
+pub(in crate::tokens) async fn lock_sealed(tx: &mut Tx) -> Result<()> {
+    const SQL: &str = "LOCK TABLE tokens, token_authorizations IN SHARE ROW EXCLUSIVE MODE";
+    if matches!(tx.0, Inner::Postgres(..)) {
+        execute!(tx, SQL)?;
+    }
+    Ok(())
+}
+
+/// How many tokens worked once and need their owner now.
+pub(in crate::tokens) async fn count_needing_owner(tx: &mut Tx) -> Result<usize> {
+    const SQL: &str =
+        "SELECT count(*) FROM tokens WHERE state = 'needs_reauth' AND grant_sealed IS NOT NULL";
+    let (count,) = fetch_one!(tx, (i64,), SQL)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// Nothing may be sealed with this key any more.
+pub(in crate::tokens) async fn retire_key(
+    tx: &mut Tx,
+    key: KeyId,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    const SQL: &str =
+        "INSERT INTO retired_keys (head, retired_at) VALUES ($1, $2) ON CONFLICT (head) DO NOTHING";
+    execute!(tx, SQL, key.head().as_slice(), at)?;
+    Ok(())
+}
+
+/// Whether nothing may be sealed with this key any more.
+pub(in crate::tokens) async fn is_retired(tx: &mut Tx, key: KeyId) -> Result<bool> {
+    const SQL: &str = "SELECT count(*) FROM retired_keys WHERE head = $1";
+    let (count,) = fetch_one!(tx, (i64,), SQL, key.head().as_slice())?;
+    Ok(count > 0)
+}
+
+/// A consent's verifier.
+#[derive(sqlx::FromRow)]
+pub(in crate::tokens) struct SealedVerifier {
+    #[sqlx(flatten)]
+    name: NameRow,
+    pub state_hash: String,
+    pub verifier_sealed: Vec<u8>,
+}
+
+impl SealedVerifier {
+    pub fn name(&self) -> TokenName {
+        TokenName::new(self.name.tenant_id.clone(), self.name.token_id.clone())
+    }
+}
+
+/// Up to `limit` consents that another key than the one of `head` sealed, and how many there are. Those that are too late are
+/// removed first: nobody needs them.
+pub(in crate::tokens) async fn verifiers_not_sealed_with(
+    tx: &mut Tx,
+    head: &[u8],
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<(Vec<SealedVerifier>, i64)> {
+    const DROP: &str = "DELETE FROM token_authorizations WHERE expires_at <= $1";
+    const SOME: &str =
+        "SELECT tenant_id, token_id, state_hash, verifier_sealed FROM token_authorizations
+        WHERE substr(verifier_sealed, 1, 9) <> $1 ORDER BY tenant_id, state_hash LIMIT $2";
+    const COUNT: &str =
+        "SELECT count(*) FROM token_authorizations WHERE substr(verifier_sealed, 1, 9) <> $1";
+    execute!(tx, DROP, now)?;
+    let some = fetch_all!(tx, SealedVerifier, SOME, head, limit)?;
+    let (count,) = fetch_one!(tx, (i64,), COUNT, head)?;
+    Ok((some, count))
+}
+
+/// Replaces a verifier that is still there.
+pub(in crate::tokens) async fn replace_verifier(
+    tx: &mut Tx,
+    old: &SealedVerifier,
+    sealed: &[u8],
+) -> Result<()> {
+    const SQL: &str = "UPDATE token_authorizations SET verifier_sealed = $3 WHERE tenant_id = $1 AND state_hash = $2";
+    let tenant = old.name.tenant_id.as_str();
+    execute!(tx, SQL, tenant, old.state_hash.as_str(), sealed)?;
+    check_sealed(tx, &[Some(sealed)]).await
 }
 
 /// Up to `limit` tokens with a column that another key than the one of `head` sealed, and how many there are.
@@ -71,5 +186,5 @@ pub(in crate::tokens) async fn replace_sealed(
             execute!(tx, sql, tenant, id, old.as_slice(), new)?;
         }
     }
-    Ok(())
+    check_sealed(tx, &[grant, access]).await
 }

@@ -10,6 +10,7 @@ mod queue;
 mod runs;
 mod schedules;
 mod server;
+mod tenants;
 mod whereto;
 mod wire;
 mod words;

@@ -1,5 +1,6 @@
 //! Syncs: attendance in, time entries out, each exactly once.
 
+mod alarms;
 mod claims;
 mod destination;
 mod entries;

@@ -9,10 +9,12 @@ mod history;
 mod issuing;
 mod keys;
 mod kills;
+mod notices;
 mod outages;
 mod processes;
 mod races;
 mod refreshing;
+mod retiring;
 mod rpc;
 
 use crate::kit::{self, Database};

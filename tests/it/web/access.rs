@@ -95,7 +95,12 @@ async fn the_command_line_shows_them_to_the_server_that_is_named() {
     assert_eq!(error["code"], "UNAUTHENTICATED");
     assert_eq!(error["reason"], "CREDENTIALS_MISSING");
     let message = error["message"].as_str().unwrap();
-    assert!(message.contains("BASIC_AUTH_USERNAME"), "{message}");
+    assert!(message.contains("show a key"), "{message}");
+    let told = stage.run(&run[1..]).await.text;
+    assert!(
+        told.contains("SYNCLINE_API_KEY") && told.contains("BASIC_AUTH_USERNAME"),
+        "{told}"
+    );
     assert_eq!(stage.entries(), 0);
     let allowed = ended(guarded(stage.command(&run))).await;
     assert_eq!(allowed.code, 0, "{}", allowed.text);
@@ -105,7 +110,7 @@ async fn the_command_line_shows_them_to_the_server_that_is_named() {
 }
 
 #[tokio::test]
-async fn other_machines_may_call_only_who_is_asked_who_he_is() {
+async fn other_machines_may_call_only_where_callers_show_who_they_are() {
     let stage = Stage::new();
     for (variable, key) in [
         ("SYNCLINE_GRPC_ADDR", "grpc.addr"),
@@ -117,13 +122,12 @@ async fn other_machines_may_call_only_who_is_asked_who_he_is() {
         assert!(refused.text.contains(key), "{}", refused.text);
         assert!(refused.text.contains("auth.required"), "{}", refused.text);
     }
-    let open = stage
-        .command(&["--json", "serve"])
-        .env("SYNCLINE_HTTP_ADDR", "0.0.0.0:0");
-    let asking = Server::ready(open).await;
-    let nobody = asking.request(Method::GET, "/").send().await.unwrap();
-    assert_eq!(reason(nobody).await, "CREDENTIALS_MISSING");
-    drop(asking);
+    let open = stage.command(&["--json", "serve"]);
+    let open = Server::ready(open.env("SYNCLINE_HTTP_ADDR", "0.0.0.0:0")).await;
+    let answer = open.get("/").await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(reason(answer).await, "CREDENTIALS_MISSING");
+    drop(open);
     let command = guarded(stage.command(&["--json", "serve"]))
         .env("SYNCLINE_GRPC_ADDR", "0.0.0.0:0")
         .env("SYNCLINE_HTTP_ADDR", "0.0.0.0:0");

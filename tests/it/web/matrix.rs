@@ -1,7 +1,7 @@
 //! Every RPC that the server says it has, against every kind of caller.
 
 use super::{NAME, PASSWORD, Server, guarded};
-use crate::cli::Stage;
+use crate::{cli::Stage, kit::Builder};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use prost::Message;
 use reqwest::Client;
@@ -52,6 +52,11 @@ struct Service {
 struct Method {
     #[prost(string, tag = "1")]
     name: String,
+}
+
+/// Shows its answer to every wrong credential, however many come.
+fn patient(stage: &Stage) -> Builder {
+    guarded(stage.command(&["--json", "serve"])).env("SYNCLINE_AUTH_ATTEMPTS", "none")
 }
 
 fn basic(name: &str, password: &str) -> String {
@@ -119,7 +124,7 @@ async fn code(client: &Client, url: &str, path: &str, shown: Option<&str>) -> Op
 #[tokio::test]
 async fn every_rpc_asks_every_caller_and_only_health_does_not() {
     let stage = Stage::new();
-    let server = Server::ready(guarded(stage.command(&["--json", "serve"]))).await;
+    let server = Server::ready(patient(&stage)).await;
     let mut methods = methods(&server.channel().await).await;
     for expected in [
         "/syncline.v1.SyncService/RunSync",
@@ -170,7 +175,7 @@ async fn every_rpc_asks_every_caller_and_only_health_does_not() {
 #[tokio::test]
 async fn a_refused_caller_reads_a_reason() {
     let stage = Stage::new();
-    let server = Server::ready(guarded(stage.command(&["--json", "serve"]))).await;
+    let server = Server::ready(patient(&stage)).await;
     let mut syncs = SyncServiceClient::new(server.channel().await);
     let refused = syncs
         .list_syncs(ListSyncsRequest::default())

@@ -2,15 +2,18 @@
 
 mod access;
 mod audit;
+mod disabled;
 mod drain;
 mod figures;
 mod matrix;
 mod oauth;
 mod pages;
+mod problems;
 mod queue;
 mod roles;
 mod trace;
 mod waiting;
+mod widgets;
 
 use crate::{
     cli::LONG,
@@ -28,8 +31,8 @@ const PASSWORD: &str = "composed:canary";
 /// A server that listens.
 pub struct Server {
     pub process: Process,
-    http: String,
-    grpc: Option<String>,
+    pub http: String,
+    pub grpc: Option<String>,
     client: Client,
 }
 

@@ -24,6 +24,7 @@ each_engine!(
     a_link_needs_no_login_and_is_good_once,
     a_run_without_a_consent_says_where_it_is_given,
     what_was_not_granted_or_refused_is_said,
+    a_browser_that_comes_by_another_name_of_this_machine_goes_on_by_ours,
 );
 
 struct Scene {
@@ -152,7 +153,8 @@ async fn who_shows_the_password_connects_google_and_who_shows_nothing_does_not(d
         .unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     let forgotten = answer.headers()[header::SET_COOKIE].to_str().unwrap();
-    assert!(forgotten.contains("Max-Age=0"), "{forgotten}");
+    let part = "Path=/oauth2callback; Max-Age=0";
+    assert!(forgotten.contains(part), "{forgotten}");
     let page = answer.text().await.unwrap();
     assert!(
         page.contains("<h1>Connected</h1>") && page.contains("tenants/default/tokens/google"),
@@ -335,6 +337,24 @@ async fn a_run_without_a_consent_says_where_it_is_given(database: Database) {
         .strip_prefix(&server.http)
         .unwrap();
     assert!(begin(&server, path).await.url.contains("prompt=consent"));
+}
+
+async fn a_browser_that_comes_by_another_name_of_this_machine_goes_on_by_ours(database: Database) {
+    let scene = Scene::new(database);
+    let server = scene.server().await;
+    let port = server.http.rsplit(':').next().unwrap();
+    let path = "/auth?token=tenants/default/tokens/second";
+    let asked = person(&server, path).header(header::HOST, format!("localhost:{port}"));
+    let answer = asked.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FOUND);
+    assert_eq!(
+        answer.headers()[header::LOCATION],
+        format!("{}{path}", server.http)
+    );
+    // By no name of this machine it may be a proxy that changes names: nobody is sent in a circle.
+    let asked = person(&server, path).header(header::HOST, "sync.example.org");
+    let asked = asked.basic_auth(NAME, Some(PASSWORD));
+    begun(asked.send().await.unwrap()).await;
 }
 
 async fn what_was_not_granted_or_refused_is_said(database: Database) {

@@ -1,0 +1,149 @@
+//! The limits of gRPC.
+
+use super::{GOOD, Server, from, is_cut, serve};
+use crate::{
+    cli::{LONG, Stage},
+    kit::temp_dir,
+};
+use std::time::Duration;
+use syncline::{
+    api::{
+        status::Refusal,
+        v1::{
+            CheckTokenRequest, CreateTokenRequest, ListTokensRequest,
+            create_token_request::Credential, token_service_client::TokenServiceClient,
+        },
+    },
+    base::Clock,
+    simulator::{Now, Options, Simulator, WorldSpec},
+};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_stream::StreamExt as _;
+use tonic::{
+    Request,
+    transport::{Channel, Endpoint},
+};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+async fn channel(server: &Server) -> Channel {
+    let endpoint = Endpoint::from_shared(format!("http://{}", server.grpc)).unwrap();
+    endpoint.connect().await.unwrap()
+}
+
+/// A call of somebody who means well.
+async fn lists(server: &Server) {
+    let mut tokens = TokenServiceClient::new(channel(server).await);
+    let listed = tokens.list_tokens(ListTokensRequest::default());
+    let listed = timeout(LONG, listed).await.expect("an answer in time");
+    listed.unwrap_or_else(|status| panic!("{status}\n{}", server.process.output()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_of_five_megabytes_is_refused_by_name() {
+    let stage = Stage::new();
+    let server = Server::start(serve(&stage)).await;
+    let mut tokens = TokenServiceClient::new(channel(&server).await);
+    let request = CreateTokenRequest {
+        credential: Some(Credential::TokenJson("a".repeat(5 << 20))),
+        ..CreateTokenRequest::default()
+    };
+    let refused = Refusal::from(&tokens.create_token(request).await.unwrap_err());
+    assert_eq!(refused.reason, "MESSAGE_TOO_LARGE");
+    assert!(refused.message.contains("grpc.max_message_bytes"));
+    lists(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_that_is_too_large_is_refused() {
+    let stage = Stage::new();
+    let server = Server::start(serve(&stage)).await;
+    let mut tokens = TokenServiceClient::new(channel(&server).await);
+    let mut request = Request::new(ListTokensRequest::default());
+    let large = "a".repeat(64 << 10).parse().unwrap();
+    request.metadata_mut().insert("x-large", large);
+    assert!(tokens.list_tokens(request).await.is_err());
+    lists(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_ends_at_its_callers_deadline_and_at_ours() {
+    let options = Options {
+        world: WorldSpec::of(1, 1),
+        latency: Duration::from_secs(20),
+        ..Options::new(Now::Running(Clock::system().now()))
+    };
+    let stage = Stage {
+        simulator: Simulator::start(options).unwrap(),
+        folder: temp_dir(),
+    };
+    let key = stage.simulator.world().clockify_me().api_key;
+    let input = format!("{key}\n");
+    let added = stage.run_with(&["token", "add", "clockify"], &input);
+    assert_eq!(added.await.code, 0);
+    let server = Server::start(serve(&stage).env("SYNCLINE_GRPC_CALL_TIME", "1s")).await;
+    let mut tokens = TokenServiceClient::new(channel(&server).await);
+    for (deadline, expected) in [
+        (Some(Duration::from_millis(500)), "grpc-timeout"),
+        (Some(Duration::from_secs(10)), "grpc.call_time"),
+        (None, "grpc.call_time"),
+    ] {
+        let mut request = Request::new(CheckTokenRequest {
+            name: "tenants/default/tokens/clockify".to_owned(),
+        });
+        if let Some(deadline) = deadline {
+            // Without the client's own clock: what the server makes of it is asked.
+            let text = format!("{}m", deadline.as_millis()).parse().unwrap();
+            request.metadata_mut().insert("grpc-timeout", text);
+        }
+        let refused = timeout(LONG, tokens.check_token(request)).await;
+        let refused = Refusal::from(&refused.expect("in time").unwrap_err());
+        assert_eq!(refused.code, "DEADLINE_EXCEEDED", "{refused:?}");
+        assert_eq!(refused.reason, "DEADLINE_EXCEEDED", "{refused:?}");
+        assert!(refused.message.contains(expected), "{refused:?}");
+    }
+    lists(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_outlive_the_longest_call_and_count_as_calls() {
+    let stage = Stage::new();
+    let command = serve(&stage)
+        .env("SYNCLINE_GRPC_CALL_TIME", "1s")
+        .env("SYNCLINE_GRPC_CALLS_PER_CONNECTION", "2");
+    let server = Server::start(command).await;
+    let mut health = HealthClient::new(channel(&server).await);
+    let asked = |service: &str| HealthCheckRequest {
+        service: service.to_owned(),
+    };
+    let mut first = health.watch(asked("liveness")).await.unwrap().into_inner();
+    first.next().await.unwrap().unwrap();
+    let second = health.watch(asked("liveness")).await.unwrap();
+    let waits = timeout(Duration::from_millis(1500), health.check(asked("liveness"))).await;
+    assert!(waits.is_err(), "a third call waits");
+    let goes_on = timeout(Duration::from_millis(1), first.next()).await;
+    assert!(goes_on.is_err(), "the stream is open still");
+    lists(&server).await;
+    drop(second);
+    let answered = timeout(LONG, health.check(asked("liveness"))).await;
+    answered.expect("there is room").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_says_nothing_is_cut() {
+    let stage = Stage::new();
+    let command = serve(&stage)
+        .env("SYNCLINE_LIMITS_HANDSHAKE", "500ms")
+        .env("SYNCLINE_LIMITS_CONNECTIONS", "300")
+        .env("SYNCLINE_LIMITS_CONNECTIONS_PER_ADDRESS", "200");
+    let server = Server::start(command).await;
+    let mut silent = Vec::new();
+    for _ in 0..150 {
+        silent.push(TcpStream::connect(server.grpc).await.unwrap());
+    }
+    silent.push(from(GOOD, server.grpc).await);
+    lists(&server).await;
+    for connection in silent {
+        is_cut(connection).await;
+    }
+    lists(&server).await;
+}
