@@ -3,7 +3,7 @@
 
 use crate::{
     audit::{Counted, Entry, list::Wanted},
-    base::{Result, TenantId},
+    base::Result,
     db::{Tx, execute, fetch_all},
 };
 use chrono::{DateTime, Utc};
