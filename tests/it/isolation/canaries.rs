@@ -77,9 +77,9 @@ async fn no_secret_of_a_caller_is_anywhere_in_clear(database: Database) {
     let key = v1::CreateApiKeyResponse::decode(&*made.bodies[0])
         .unwrap()
         .secret;
-    let user = json!({"user": {"username": "bo"}, "password": LOGIN});
+    let user = json!({"user": {"username": "bob"}, "password": LOGIN});
     as_admin(&channel, "AccountService/Register", user).await;
-    let login = json!({"login": "bo", "password": LOGIN});
+    let login = json!({"login": "bob", "password": LOGIN});
     let login = messages::call(&channel, ADMIN, "AccountService/Login", &login).await;
     assert_eq!(login.code, 0, "{}", login.message);
     let session = v1::LoginResponse::decode(&*login.bodies[0])
@@ -123,7 +123,7 @@ async fn no_secret_of_a_caller_is_anywhere_in_clear(database: Database) {
         (
             ADMIN,
             "AccountService/Login",
-            json!({"login": "bo", "password": WRONG}),
+            json!({"login": "bob", "password": WRONG}),
         ),
         (
             ADMIN,
