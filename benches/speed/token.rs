@@ -148,7 +148,7 @@ impl Server {
             // Until the database is there.
             match tokens.create_token(as_admin(create.clone())?).await {
                 Err(status) if status.code() == tonic::Code::Unavailable => continue,
-                answer => break answer?,
+                answer => break drop(answer?),
             };
         }
         if !self.asks {

@@ -150,7 +150,7 @@ async fn read(app: &App, name: &TokenName, min_validity: TimeDelta) -> Result<Ar
     if token.lives_shorter_than(min_validity) && token.is_good_for(token.margin(), now) {
         return Err(too_long());
     }
-    match refresh::renew(app, name, Want::Validity(min_validity.max(token.margin()))).await {
+    match refresh::renew(app, name, Want::Validity(min_validity)).await {
         Ok(token) if token.is_good_for(min_validity, app.db.now()) => {
             remember(app, &token, Instant::now())
         }

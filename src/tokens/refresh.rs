@@ -47,7 +47,13 @@ pub(super) enum Want {
 impl Want {
     fn is_met(self, token: &Token, now: DateTime<Utc>) -> bool {
         match self {
-            Self::Validity(validity) => token.is_good_for(validity, now),
+            // The margin is that of the token as it is by now: one that lives shortly has a short one, and another
+            // refresh would bring no longer life either.
+            Self::Validity(validity) => {
+                let margin = token.margin();
+                token.is_good_for(validity.max(margin), now)
+                    || (token.lives_shorter_than(validity) && token.is_good_for(margin, now))
+            }
             Self::NewerThan(version) | Self::Insist(version) => {
                 token.grant_version > version && token.is_good_for(TimeDelta::zero(), now)
             }

@@ -88,6 +88,7 @@ pub const READS: &[(&str, &str)] = &[
     ("TenantService/ListAuditEntries", r#"{"instance": true}"#),
     ("AccountService/GetMe", "{}"),
     ("AccountService/ListUsers", "{}"),
+    ("AccountService/GetUser", r#"{"name": "users/{key}"}"#),
     ("AccountService/GetUserStats", "{}"),
     (
         "AccountService/ListSessions",
@@ -127,6 +128,7 @@ pub const WRITES: &[(&str, &str)] = &[
     ),
     ("TokenService/RotateKey", "{}"),
     ("TokenService/RewrapTokens", "{}"),
+    ("TokenService/RetireKeys", "{}"),
     (
         "SyncService/CreateSync",
         r#"{"parent": "{t}", "sync_id": "mine", "sync": {"source_token": "{t}/tokens/{google}", "destination_token": "{t}/tokens/{token}", "meet_to_clockify": {}}}"#,

@@ -2,8 +2,10 @@
 //! pooler; and a PostgreSQL that could not keep them apart is not served from.
 
 mod calls;
+mod canaries;
 mod leaks;
 mod messages;
+mod page;
 mod pooler;
 mod scene;
 mod start;
