@@ -13,6 +13,7 @@ mod layers;
 mod levels;
 mod list;
 mod listen;
+mod logs;
 mod meet_clockify;
 mod names;
 pub mod originals;
@@ -30,6 +31,7 @@ pub use check::OWN_QUEUES;
 pub use fault::{EXIT_CONFIG, Fault, Faults, Notice, Origin};
 pub use levels::Levels;
 pub use list::Setting;
+pub use logs::{Log, LogFormat, Otel};
 pub use meet_clockify::MeetClockify;
 pub use people::People;
 pub use roles::{Role, Roles};
@@ -348,37 +350,6 @@ pub struct Syncs {
     pub description_limit: usize,
     /// Whether runs only say what they would do.
     pub dry_run: bool,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Human on a terminal, else JSON.
-    Auto,
-    /// For people.
-    Human,
-    /// One object a line.
-    Json,
-}
-
-/// What is logged.
-#[derive(Clone, Debug)]
-pub struct Log {
-    /// Levels of our own modules.
-    pub level: Levels,
-    /// How lines look.
-    pub format: LogFormat,
-}
-
-/// Traces.
-#[derive(Clone, Debug)]
-pub struct Otel {
-    /// OTLP over gRPC. `None`: no traces are made.
-    pub endpoint: Option<String>,
-    /// The name of this service.
-    pub service_name: String,
-    /// The part of the traces that is kept, 0 to 1.
-    pub sample_ratio: f64,
 }
 
 impl Config {

@@ -61,7 +61,8 @@ const fn variable(of: &'static str, name: &'static str, verdict: Verdict) -> Var
 use Verdict::{Common, Ignored, Original, Ours};
 
 const NO_CORS: &str = "pages of other sites may not call";
-const NO_SESSIONS: &str = "there are no users and sessions yet";
+const NO_SESSIONS: &str =
+    "sessions of other systems are not carried over: their users log in again";
 const NO_MAIL: &str = "there are no mails yet";
 const NO_BACKUPS: &str = "there are no backups yet";
 const NO_EVENTS: &str = "there is no event import yet";

@@ -20,8 +20,9 @@ pub struct Cookies {
 impl Cookies {
     /// As the settings say.
     pub fn of(config: &Config) -> Self {
+        let is_https = config.tls.is_some();
         Self {
-            secure: config.people.cookie_secure,
+            secure: config.people.cookie_secure.or(is_https.then_some(true)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Variables that are not, or not only, ours.
 
-use super::{faults, load, notices};
+use super::{KEY, faults, keys, load, notices, units};
 
 #[test]
 fn names_that_kubernetes_and_the_test_suite_set_are_no_slips() {
@@ -93,4 +93,67 @@ fn what_its_owner_wanted_to_prevent_is_refused() {
 fn text_that_is_not_utf8_is_reported_where_it_is_ours() {
     assert!(faults(&[("GOOGLE_CLIENT_SECRET", "a\u{fffd}b")]).contains("is not valid UTF-8"));
     assert!(load(&[("PS1", "\u{fffd}")]).is_ok());
+}
+
+#[test]
+fn every_key_can_be_set_by_its_variable() {
+    // Texts that differ from the default and are right for every key of their kind.
+    let text_for = |key: &str, default: &str| match key {
+        "key" => KEY.to_owned(),
+        "grpc.addr" | "http.addr" => "[::1]:1".to_owned(),
+        "serve.roles" => "worker".to_owned(),
+        "auth.required" | "people.cookie_secure" => "true".to_owned(),
+        "people.registration" => "open".to_owned(),
+        "people.session_idle" => "1h".to_owned(),
+        "auth.admin_key" => "k".repeat(32),
+        "database.url" | "database.migrate_url" => "postgres://h/d".to_owned(),
+        "redis.url" => "redis://localhost".to_owned(),
+        "tls.client_auth" => "required".to_owned(),
+        "http.trusted_proxies" => "10.0.0.0/8".to_owned(),
+        "database.pooler" => "transaction".to_owned(),
+        "log.level" => "warn".to_owned(),
+        "log.format" => "json".to_owned(),
+        "outbound.connect_timeout" => "9s".to_owned(),
+        key if key.ends_with("url") || key == "otel.endpoint" => "https://example.org/x".to_owned(),
+        key if key.ends_with("budget") || key == "auth.attempts" => "7/1m".to_owned(),
+        _ if default.parse::<bool>().is_ok() => (default == "false").to_string(),
+        _ if default.parse::<f64>().is_ok_and(|number| number == 1.0) => "0.5".to_owned(),
+        _ if default == "0" => "1".to_owned(),
+        _ if default.parse::<u32>().is_ok() => (default.parse::<u32>().unwrap() - 1).to_string(),
+        _ if default.ends_with("MiB") => "2MiB".to_owned(),
+        _ if default.ends_with("KiB") => "16KiB".to_owned(),
+        "runs.heartbeat" => "6s".to_owned(),
+        _ if units::duration(default).is_ok() => {
+            units::duration_text(units::duration(default).unwrap() * 2)
+        }
+        _ => "changed".to_owned(),
+    };
+    let plain = format!("{:?}", load(&[]).unwrap());
+    for (key, default) in keys::all() {
+        let text = text_for(key, default);
+        assert_ne!(&text, default, "{key}");
+        // Name and password go together, certificates and keys, and what is asked of certificates.
+        let others: &[(&str, &str)] = match key.as_str() {
+            "auth.basic_username" => &[("BASIC_AUTH_PASSWORD", "x")],
+            "auth.basic_password" => &[("BASIC_AUTH_USERNAME", "x")],
+            "tls.cert" => &[("SYNCLINE_TLS_KEY", "x")],
+            "tls.key" => &[("SYNCLINE_TLS_CERT", "x")],
+            "tls.client_ca" | "tls.client_auth" => &[
+                ("SYNCLINE_TLS_KEY", "x"),
+                ("SYNCLINE_TLS_CERT", "x"),
+                ("SYNCLINE_TLS_CLIENT_CA", "changed"),
+                ("SYNCLINE_TLS_CLIENT_AUTH", "required"),
+            ],
+            "client.cert" => &[("SYNCLINE_CLIENT_KEY", "x")],
+            "client.key" => &[("SYNCLINE_CLIENT_CERT", "x")],
+            "redis.cert" => &[("SYNCLINE_REDIS_CA", "x"), ("SYNCLINE_REDIS_KEY", "x")],
+            "redis.key" => &[("SYNCLINE_REDIS_CA", "x"), ("SYNCLINE_REDIS_CERT", "x")],
+            "redis.allow_plaintext" => &[("REDIS_URL", "redis://h")],
+            _ => &[],
+        };
+        let variable = keys::variable(key);
+        let all = [others, &[(variable.as_str(), text.as_str())]].concat();
+        let config = load(&all).unwrap_or_else(|faults| panic!("{faults}"));
+        assert_ne!(format!("{config:?}"), plain, "{key} is read by nobody");
+    }
 }

@@ -1,22 +1,17 @@
 //! Logging in by Google: whoever it vouches for gets in, and nobody who forges that.
 
-use super::*;
+use super::{
+    signing::{Google, jwk, public, signed, signed_by, unsigned},
+    *,
+};
 use crate::kit::each_engine;
 use aws_lc_rs::{
-    rand::SystemRandom,
     rsa::{KeyPair, KeySize},
-    signature::{
-        KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RsaEncoding, RsaPublicKeyComponents,
-    },
+    signature::RSA_PKCS1_SHA512,
 };
-use axum::{Json, Router, http::header::CACHE_CONTROL, routing::get};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicUsize, Ordering},
-};
 use syncline::people::{Imported, Provider};
 
 each_engine!(
@@ -31,62 +26,7 @@ each_engine!(
 const AUDIENCE: &str = "client.apps.example.org";
 const ISSUER: &str = "https://accounts.google.com";
 
-/// Publishes keys as Google does, and counts how often it is asked.
-struct Google {
-    keys: Arc<Mutex<Vec<(String, Arc<KeyPair>)>>>,
-    asked: Arc<AtomicUsize>,
-    url: String,
-}
-
 impl Google {
-    async fn start() -> Self {
-        let keys: Arc<Mutex<Vec<(String, Arc<KeyPair>)>>> = Arc::default();
-        let asked: Arc<AtomicUsize> = Arc::default();
-        let (shown, counted) = (keys.clone(), asked.clone());
-        let certs = async move || {
-            counted.fetch_add(1, Ordering::SeqCst);
-            let keys: Vec<_> = shown.lock().unwrap().iter().map(jwk).collect();
-            (
-                [(CACHE_CONTROL, "public, max-age=3600")],
-                Json(json!({ "keys": keys })),
-            )
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/certs", listener.local_addr().unwrap());
-        let router = Router::new().route("/certs", get(certs));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        let google = Self { keys, asked, url };
-        google.new_key("one");
-        google
-    }
-
-    fn new_key(&self, id: &str) {
-        let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
-        self.keys().push((id.to_owned(), Arc::new(key)));
-    }
-
-    fn keys(&self) -> MutexGuard<'_, Vec<(String, Arc<KeyPair>)>> {
-        self.keys.lock().unwrap()
-    }
-
-    fn key(&self) -> (String, Arc<KeyPair>) {
-        self.keys().last().unwrap().clone()
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    /// A token as Google makes it.
-    fn token(&self, claims: &Value) -> String {
-        let (id, key) = self.key();
-        signed(
-            &json!({ "alg": "RS256", "kid": id, "typ": "JWT" }),
-            claims,
-            &key,
-        )
-    }
-
     async fn house(&self, database: Database, open: bool) -> House {
         let url = self.url.clone();
         House::with(database, |config| {
@@ -96,39 +36,6 @@ impl Google {
         })
         .await
     }
-}
-
-fn public(key: &KeyPair) -> (String, String) {
-    let parts = RsaPublicKeyComponents::<Vec<u8>>::from(key.public_key());
-    let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    (text(&parts.n), text(&parts.e))
-}
-
-fn jwk((id, key): &(String, Arc<KeyPair>)) -> Value {
-    let (n, e) = public(key);
-    json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": id, "n": n, "e": e })
-}
-
-fn signed(header: &Value, claims: &Value, key: &KeyPair) -> String {
-    signed_by(header, claims, key, &RSA_PKCS1_SHA256)
-}
-
-fn signed_by(
-    header: &Value,
-    claims: &Value,
-    key: &KeyPair,
-    how: &'static dyn RsaEncoding,
-) -> String {
-    let text = unsigned(header, claims);
-    let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(how, &SystemRandom::new(), text.as_bytes(), &mut signature)
-        .unwrap();
-    format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
-}
-
-fn unsigned(header: &Value, claims: &Value) -> String {
-    let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}", part(header), part(claims))
 }
 
 fn claims(house: &House, subject: &str, email: &str) -> Value {

@@ -10,6 +10,7 @@ mod pages;
 
 mod registering;
 mod sessions;
+mod signing;
 mod statistics;
 
 use crate::kit::{self, Database};

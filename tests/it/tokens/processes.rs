@@ -127,7 +127,8 @@ async fn two_processes_use_each_single_use_refresh_token_once(database: Database
         }
     }
     for name in names {
-        let token = clients[1].clone().get_token(v1::GetTokenRequest { name });
+        let mut client = clients[1].clone();
+        let token = client.get_token(v1::GetTokenRequest { name });
         let token = token.await.unwrap().into_inner();
         assert_eq!(
             token.state(),
