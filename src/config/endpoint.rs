@@ -1,6 +1,6 @@
 //! Rules for the URLs that we call. Their text is not repeated in messages, because it may carry a password.
 
-use super::Http;
+use super::Config;
 use std::net::IpAddr;
 use url::{Host, Url};
 
@@ -54,14 +54,19 @@ pub(super) fn public_url(text: &str) -> Result<String, String> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-impl Http {
-    /// What browsers reach it by, without a slash at its end.
+impl Config {
+    /// What browsers reach the HTTP server by, without a slash at its end.
     pub fn public_url(&self) -> String {
-        let address = || match (self.addr.ip().is_unspecified(), self.addr.port()) {
-            (true, port) => format!("http://localhost:{port}"),
-            (false, _) => format!("http://{}", self.addr),
+        let scheme = match self.tls.is_some() {
+            true => "https",
+            false => "http",
         };
-        self.public_url.clone().unwrap_or_else(address)
+        let addr = self.http.addr;
+        let address = || match (addr.ip().is_unspecified(), addr.port()) {
+            (true, port) => format!("{scheme}://localhost:{port}"),
+            (false, _) => format!("{scheme}://{addr}"),
+        };
+        self.http.public_url.clone().unwrap_or_else(address)
     }
 
     /// Where Google sends browsers after a consent that our page began.

@@ -96,12 +96,12 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
     let app = site.door.app().await?;
     let name = TokenName::parse("token", &begin.name)?;
     let begin = Begin {
-        redirect_uri: app.config.http.redirect_uri(),
+        redirect_uri: app.config.redirect_uri(),
         for_browser: true,
         ..begin
     };
     let begun = reach.contain(tokens::begin(&app, begin)).await?;
-    let cookie = keep(&name, &begun, &app.config.http.public_url());
+    let cookie = keep(&name, &begun, &app.config.public_url());
     let location = HeaderValue::from_str(&begun.url).map_err(Error::internal)?;
     let headers = [
         (header::LOCATION, location),
@@ -118,7 +118,7 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
 /// The same page by the name of this machine that Google sends browsers back to, where it was asked for by another one: a
 /// browser keeps cookies by names. Only for names of this machine; before any other there may be a proxy that changes names.
 fn other_name_of_this_machine(app: &App, request: &Request) -> Option<HeaderValue> {
-    let public = app.config.http.public_url();
+    let public = app.config.public_url();
     let expected = Url::parse(&public).ok()?;
     let asked = request.headers().get(header::HOST)?.to_str().ok()?;
     let asked = Url::parse(&format!("http://{asked}")).ok()?;
@@ -152,7 +152,7 @@ pub async fn complete(State(site): State<Site>, request: Request) -> Response {
     // Whatever came of it, it is over.
     if let Some(kept) = state.as_ref().and_then(|state| kept(&headers, state))
         && let Ok(app) = site.door.now()
-        && let Ok(gone) = forget(kept.cookie, &app.config.http.public_url())
+        && let Ok(gone) = forget(kept.cookie, &app.config.public_url())
     {
         response.headers_mut().append(header::SET_COOKIE, gone);
     }

@@ -78,7 +78,7 @@ pub async fn run(
 fn asking(app: &App, error: Missing) -> Problem {
     match error {
         Missing::Consent(token, error) => {
-            let mut url = format!("{}/auth", app.config.http.public_url());
+            let mut url = format!("{}/auth", app.config.public_url());
             if token.to_string() != auth::USUAL {
                 let named = form_urlencoded::Serializer::new(String::new())
                     .append_pair("token", &token.to_string())

@@ -27,7 +27,7 @@ pub struct Link {
 /// Makes a link to our page that begins the consent; `redirect_uri` is not looked at. Makes no call.
 pub async fn link(app: &App, begin: Begin) -> Result<Link> {
     let begin = Begin {
-        redirect_uri: app.config.http.redirect_uri(),
+        redirect_uri: app.config.redirect_uri(),
         ..begin
     };
     let name = check_begin(&begin)?;
@@ -47,7 +47,7 @@ pub async fn link(app: &App, begin: Begin) -> Result<Link> {
     let entry = audit::Entry::new(Some(name.tenant.clone()), "token.link", &name);
     audit::record(&mut tx, entry, now).await?;
     tx.commit().await?;
-    let page = app.config.http.public_url();
+    let page = app.config.public_url();
     Ok(Link {
         url: Secret::new(format!(
             "{page}/auth?link={}.{}",
@@ -75,7 +75,7 @@ pub async fn follow_link(app: &App, link: &Secret) -> Result<(Begin, String)> {
     let row = row.filter(|row| row.expires_at > now).ok_or_else(unknown)?;
     let begin = Begin {
         name: TokenName::new(tenant, row.token_id.parse()?).to_string(),
-        redirect_uri: app.config.http.redirect_uri(),
+        redirect_uri: app.config.redirect_uri(),
         extra_scopes: row.scopes.split_whitespace().map(str::to_owned).collect(),
         login_hint: row.login_hint,
         ask_again: row.ask_again,
