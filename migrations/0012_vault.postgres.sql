@@ -1,3 +1,8 @@
+-- The owner of the tables sees no rows while they are protected.
+ALTER TABLE syncs NO FORCE ROW LEVEL SECURITY;
+UPDATE syncs SET read_to = watermark;
+ALTER TABLE syncs FORCE ROW LEVEL SECURITY;
+
 CALL protect_system_rows('retired_keys');
 CALL protect_tenant_rows('sync_alarms');
 

@@ -7,7 +7,6 @@ CREATE TABLE retired_keys (
 
 -- Everything before was read by some definition. Unlike watermark it stays when the definition changes.
 ALTER TABLE syncs ADD COLUMN read_to TIMESTAMPTZ;
-UPDATE syncs SET read_to = watermark;
 
 -- What somebody was told about syncs that read nothing, so that each is told once over all processes.
 CREATE TABLE sync_alarms (

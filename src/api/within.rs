@@ -67,8 +67,11 @@ impl Within {
             match next.as_mut().poll(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(caller)) => self.reach = Reach::new(caller, self.asks.needs),
-                // That the database does not answer says nothing about the caller.
-                Poll::Ready(Err(Error::Unavailable { .. } | Error::Internal(_))) => {}
+                // That the database does not answer, or that somebody guesses at the same address, says nothing about
+                // the caller.
+                Poll::Ready(Err(
+                    Error::Unavailable { .. } | Error::Limited { .. } | Error::Internal(_),
+                )) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(error),
             }
             self.next = None;

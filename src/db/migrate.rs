@@ -97,7 +97,10 @@ const SOURCES: &[Source] = &[
 ];
 
 /// What only SQLite needs, by version.
-const SQLITE: &[(i64, &str)] = &[(8, include_str!("../../migrations/0008_audit.sqlite.sql"))];
+const SQLITE: &[(i64, &str)] = &[
+    (8, include_str!("../../migrations/0008_audit.sqlite.sql")),
+    (12, include_str!("../../migrations/0012_vault.sqlite.sql")),
+];
 
 /// How a database stands to this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -331,9 +334,11 @@ fn role(name: &str) -> String {
     )
 }
 
+/// Since PostgreSQL 16 who makes a role is a member of it without being able to take it.
 fn membership(role: &str, user: &str) -> String {
     format!(
-        "DO $$ BEGIN IF NOT pg_has_role({literal}, '{role}', 'MEMBER') THEN
+        "DO $$ BEGIN IF NOT pg_has_role({literal}, '{role}',
+                 CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
              GRANT {role} TO {user}; END IF; END $$",
         literal = quote_literal(user),
         user = quote(user)

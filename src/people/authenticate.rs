@@ -4,7 +4,7 @@ use crate::{
     app::App,
     base::{Caller, Error, Result, Secret, Who},
     people::{
-        PersonName,
+        PersonName, SESSION,
         memory::{self, Known, hash_of},
         person::access,
         sessions::{WRITTEN_EVERY, idle_after},
@@ -12,6 +12,9 @@ use crate::{
     },
 };
 use std::{net::IpAddr, sync::Arc, time::Instant};
+
+/// Base64 digits of 256 bits.
+const DIGITS: usize = 43;
 
 /// Who has this session. `SESSION_OVER` alike for an unknown one and one that is over.
 pub async fn authenticate(
@@ -21,8 +24,14 @@ pub async fn authenticate(
 ) -> Result<Arc<Caller>> {
     let hash = hash_of(token);
     let memory = memory::of(app);
-    let known = memory.session(hash, async || read(app, &hash, address).await);
-    match known.await? {
+    let known = match is_possible(token) {
+        true => {
+            let known = memory.session(hash, async || read(app, &hash, address).await);
+            known.await?
+        }
+        false => None,
+    };
+    match known {
         Some(known) if !known.is_over(app.db.now()) => Ok(known.caller_at(address)),
         _ => Err(Error::Unauthenticated {
             // Nobody guesses one: a browser that still shows an old one is not to be slowed down for it.
@@ -30,6 +39,13 @@ pub async fn authenticate(
             message: "there is no such session, or it is over: log in again".to_owned(),
         }),
     }
+}
+
+/// Whether it looks as the ids of sessions do. What does not is refused without asking the database.
+fn is_possible(token: &Secret) -> bool {
+    let random = token.expose().strip_prefix(SESSION).unwrap_or_default();
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    random.len() == DIGITS && random.bytes().all(is_digit)
 }
 
 async fn read(app: &App, hash: &[u8; 32], address: Option<IpAddr>) -> Result<Option<Known>> {

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    base::{Caller, Result, Secret},
+    base::{Caller, Error, Result, Secret},
     people::{attempts::Attempts, certificates::Certificates, password::Line},
 };
 use chrono::{DateTime, Utc};
@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
+use tokio::sync::Semaphore;
 
 /// A remembered session is compared with its row when the last comparison is this old.
 const CHECK_AFTER: Duration = Duration::from_millis(400);
@@ -19,14 +20,28 @@ const CHECK_AFTER: Duration = Duration::from_millis(400);
 const STALE_AFTER: Duration = Duration::from_millis(800);
 /// So many sessions are remembered; then all are forgotten, which costs one read each.
 const MOST: usize = 10_000;
+/// Unknown sessions that are looked for at the same time: who makes ids up must leave connections for the others.
+const LOOKUPS: usize = 4;
 
 /// What this process remembers of people.
-#[derive(Default)]
 pub(super) struct Memory {
     sessions: RwLock<HashMap<[u8; 32], Arc<Known>>>,
+    lookups: Semaphore,
     attempts: Attempts,
     line: Line,
     certificates: Certificates,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            sessions: RwLock::default(),
+            lookups: Semaphore::new(LOOKUPS),
+            attempts: Attempts::default(),
+            line: Line::default(),
+            certificates: Certificates::default(),
+        }
+    }
 }
 
 /// A session as its row had it a moment ago.
@@ -101,6 +116,10 @@ impl Memory {
                 Err(_) => None,
             },
             None => None,
+        };
+        let _turn = match &known {
+            Some(_) => None,
+            None => Some(self.lookups.acquire().await.map_err(Error::internal)?),
         };
         let found = read().await?.map(Arc::new);
         let mut all = self

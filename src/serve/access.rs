@@ -107,10 +107,14 @@ impl Access {
             }
         };
         match decided {
-            // Who has a session that ended must be able to log in again.
-            Err(Error::Unauthenticated { .. } | Error::Limited { .. })
-                if needs == Needs::Nothing =>
-            {
+            // Who has a session that ended must be able to log in again; who guesses is counted here, too.
+            Err(Error::Unauthenticated { reason, .. }) if needs == Needs::Nothing => {
+                if reason == WRONG {
+                    self.attempts().failed(address);
+                }
+                Ok(Arc::new(Caller::nobody(Allowed::none(), address)))
+            }
+            Err(Error::Limited { .. }) if needs == Needs::Nothing => {
                 Ok(Arc::new(Caller::nobody(Allowed::none(), address)))
             }
             Err(Error::Unauthenticated { reason, message }) if reason == WRONG => {

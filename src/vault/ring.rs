@@ -236,7 +236,11 @@ impl Keyring {
     fn key(&self, id: KeyId) -> Option<Arc<Key>> {
         let find = || self.keys().iter().find(|key| key.id() == id).cloned();
         find().or_else(|| {
-            self.look_again(find);
+            // Those who wait for the one that asks wait as patiently.
+            match self.0.source {
+                Source::Command(_) => patiently(|| self.look_again(find)),
+                _ => self.look_again(find),
+            }
             find()
         })
     }

@@ -1,0 +1,1 @@
+UPDATE syncs SET read_to = watermark;
