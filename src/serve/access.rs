@@ -72,6 +72,9 @@ impl Access {
         credential: Option<&Credential>,
         address: Option<IpAddr>,
     ) -> Result<Arc<Caller>> {
+        if let Some(keys) = self.keys_if_open() {
+            keys.admit(address).await?;
+        }
         let caller = match credential {
             None => return self.nothing_shown(address).map(Arc::new),
             Some(Credential::Basic { username, password }) => {
