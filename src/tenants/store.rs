@@ -134,7 +134,7 @@ macro_rules! owned {
 }
 
 owned! {
-    "memberships" "token_links" "token_authorizations" "token_events" "schedules" "effects" "records" "syncs"
+    "token_links" "token_authorizations" "token_events" "schedules" "effects" "records" "syncs"
     "api_keys" "request_ids" "runs" "tokens" "widgets"
 }
 
