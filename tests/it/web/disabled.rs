@@ -15,8 +15,13 @@ each_engine!(keys_of_a_disabled_tenant_are_refused_until_it_is_active_again);
 /// With the name and the password.
 fn by_admin<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
-    let shown = format!("Basic {}", BASE64_STANDARD.encode(format!("{NAME}:{PASSWORD}")));
-    request.metadata_mut().insert("authorization", shown.parse().unwrap());
+    let shown = format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{NAME}:{PASSWORD}"))
+    );
+    request
+        .metadata_mut()
+        .insert("authorization", shown.parse().unwrap());
     request
 }
 
