@@ -132,7 +132,7 @@ async fn streams_outlive_the_longest_call_and_count_as_calls() {
 async fn who_says_nothing_is_cut() {
     let stage = Stage::new();
     let command = serve(&stage)
-        .env("SYNCLINE_LIMITS_HANDSHAKE", "500ms")
+        .env("SYNCLINE_LIMITS_HANDSHAKE", "3s")
         .env("SYNCLINE_LIMITS_CONNECTIONS", "300")
         .env("SYNCLINE_LIMITS_CONNECTIONS_PER_ADDRESS", "200");
     let server = Server::start(command).await;

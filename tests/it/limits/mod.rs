@@ -5,7 +5,7 @@ mod http;
 
 use crate::{
     cli::{LONG, Stage},
-    kit::{Builder, Process},
+    kit::{Builder, Process, eventually},
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tokio::{
@@ -34,7 +34,13 @@ impl Server {
             http,
             grpc,
         };
-        server.serves().await;
+        // A server that has just started answers some calls with that.
+        eventually(LONG, || async {
+            let answer = get(from(GOOD, server.http).await, "/health/ready").await;
+            let is_ready = answer.starts_with("HTTP/1.1 200");
+            is_ready.then_some(()).ok_or(answer)
+        })
+        .await;
         server
     }
 

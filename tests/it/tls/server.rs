@@ -80,8 +80,8 @@ async fn an_optional_certificate_may_be_absent_and_not_wrong() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_begins_a_handshake_and_stops_holds_nobody_up_and_is_cut() {
     let (stage, authority) = (Stage::new(), Authority::new());
-    let command = with(&stage, &authority.sign("a", &["localhost"]))
-        .env("SYNCLINE_LIMITS_HANDSHAKE", "500ms");
+    let command =
+        with(&stage, &authority.sign("a", &["localhost"])).env("SYNCLINE_LIMITS_HANDSHAKE", "3s");
     let server = Secured::start(command).await;
     let mut silent = Vec::new();
     for address in [&server.http, &server.grpc] {
