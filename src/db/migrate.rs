@@ -141,10 +141,12 @@ pub async fn status(db: &Db) -> Result<Status> {
     let applied: Option<i64> = match &db.0.pool {
         Pool::Postgres(pool) => {
             let schema = &db.options().schema;
+            // A pooler keeps the connection as long as a transaction goes on.
+            let mut tx = pool.begin().await?;
             let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
                 .persistent(false)
                 .bind(format!("{schema}.{TABLE}"))
-                .fetch_one(pool)
+                .fetch_one(&mut *tx)
                 .await?;
             if there {
                 // Safe: the schema was checked to be an identifier.
@@ -152,7 +154,7 @@ pub async fn status(db: &Db) -> Result<Status> {
                     "SELECT max(version) FROM {schema}.{TABLE} WHERE success"
                 )))
                 .persistent(false)
-                .fetch_one(pool)
+                .fetch_one(&mut *tx)
                 .await?
             } else {
                 None

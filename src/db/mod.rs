@@ -20,7 +20,7 @@ pub use tx::{Scope, Tx, execute, fetch_all, fetch_one, fetch_optional, run};
 
 use crate::base::{Clock, Error, Result, Secret, reach};
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, PgPool, Row as _, SqlitePool};
 use std::{
     path::PathBuf,
     sync::{
@@ -154,10 +154,11 @@ impl Db {
             return Ok(());
         }
         let before = self.0.clock.now();
-        let asked = sqlx::query_scalar("SELECT clock_timestamp()").persistent(false);
-        let theirs: DateTime<Utc> = in_time(asked.fetch_one(pool))
-            .await
-            .map_err(|cause| self.no_connection(cause))?;
+        // One round trip: outside of a transaction a pooler could send the second one elsewhere.
+        let asked = sqlx::raw_sql("SELECT clock_timestamp()").fetch_one(pool);
+        let row = in_time(asked).await;
+        let row = row.map_err(|cause| self.no_connection(cause))?;
+        let theirs: DateTime<Utc> = row.try_get(0)?;
         let after = self.0.clock.now();
         let offset = theirs - (before + (after - before) / 2);
         // Half the round trip is what the measurement cannot see; less than that is not a difference.

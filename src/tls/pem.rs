@@ -53,7 +53,7 @@ pub(super) fn key(setting: &str, file: &Path, text: &[u8]) -> Result<PrivateKeyD
             true => {
                 "holds a key with a password: take the password off (openssl pkey -in … -out …)"
             }
-            false => "holds no private key (-----BEGIN PRIVATE KEY-----)",
+            false => "holds no private key (in PEM)",
         };
         unusable(setting, file, what)
     })

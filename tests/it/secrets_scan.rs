@@ -53,7 +53,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ),
     (
         "",
-        r"@([\w-]+\.)*(example\.(com|org|net)|[\w-]+\.test|test|example|invalid)$",
+        r"(?i)@([\w-]+\.)*(example\.(com|org|net)|[\w-]+\.test|test|example|invalid)$",
         "domains that nobody can own",
     ),
     (

@@ -159,7 +159,7 @@ async fn an_error_names_every_wrong_field_on_a_line_of_its_own() {
 #[tokio::test]
 async fn wrong_settings_end_with_64_and_every_fault() {
     let command = Process::syncline(&["serve"])
-        .env("SYNCLINE_GRPC_ADDR", "0.0.0.0:50051")
+        .env("SYNCLINE_GRPC_ADDR", "nowhere")
         .env("SYNCLINE_RUNS_POLL", "often")
         .env("SYNCLINE_NO_SUCH_THING", "1");
     let ended = ended(command).await;
