@@ -25,7 +25,8 @@ const CONSENT: HeaderValue = HeaderValue::from_static("OAuth realm=\"provider\""
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
-    refusal: Refusal,
+    /// Boxed, so that results stay small.
+    refusal: Box<Refusal>,
     /// Where a person gives the consent that is missing.
     consent_url: Option<String>,
 }
@@ -48,13 +49,13 @@ impl Problem {
     pub fn wrong_method() -> Self {
         Self {
             status: StatusCode::METHOD_NOT_ALLOWED,
-            refusal: Refusal {
+            refusal: Box::new(Refusal {
                 code: "UNIMPLEMENTED".to_owned(),
                 reason: "METHOD_NOT_ALLOWED".to_owned(),
                 message: "this page does not know that method".to_owned(),
                 violations: Vec::new(),
                 retry_after: None,
-            },
+            }),
             consent_url: None,
         }
     }
@@ -64,7 +65,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         Self {
             status: status(&error),
-            refusal: error.into(),
+            refusal: Box::new(error.into()),
             consent_url: None,
         }
     }
@@ -95,7 +96,7 @@ impl IntoResponse for Problem {
             message,
             violations,
             retry_after,
-        } = self.refusal;
+        } = *self.refusal;
         let violations: Vec<_> = violations.iter().map(violation).collect();
         let mut body = json!({
             "status": "error",

@@ -173,7 +173,10 @@ async fn who_is_removed_is_logged_out_everywhere(database: Database) {
     assert!(house.guest(&session).await.is_err());
     eventually(Duration::from_secs(1), || async {
         match guest(&other, &session).await {
-            Err(error) => Ok(assert!(is_unauthenticated(&error, "SESSION_OVER"))),
+            Err(error) => {
+                assert!(is_unauthenticated(&error, "SESSION_OVER"));
+                Ok(())
+            }
             Ok(_) => Err("it is still good there"),
         }
     })

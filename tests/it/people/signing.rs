@@ -13,16 +13,19 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+/// Keys by their ids.
+type Keys = Arc<Mutex<Vec<(String, Arc<KeyPair>)>>>;
+
 /// Publishes keys as Google does, and counts how often it is asked.
 pub struct Google {
-    keys: Arc<Mutex<Vec<(String, Arc<KeyPair>)>>>,
+    keys: Keys,
     asked: Arc<AtomicUsize>,
     pub url: String,
 }
 
 impl Google {
     pub async fn start() -> Self {
-        let keys: Arc<Mutex<Vec<(String, Arc<KeyPair>)>>> = Arc::default();
+        let keys = Keys::default();
         let asked: Arc<AtomicUsize> = Arc::default();
         let (shown, counted) = (keys.clone(), asked.clone());
         let certs = async move || {
