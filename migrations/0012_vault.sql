@@ -5,6 +5,9 @@ CREATE TABLE retired_keys (
     retired_at TIMESTAMPTZ NOT NULL
 );
 
+-- Whoever refreshes says which key the answer will be sealed with: none is retired while an answer is under way.
+ALTER TABLE tokens ADD COLUMN refresh_key BYTEA;
+
 -- Everything before was read by some definition. Unlike watermark it stays when the definition changes.
 ALTER TABLE syncs ADD COLUMN read_to TIMESTAMPTZ;
 

@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    audit::{DONE, store},
+    audit::{BATCH, DONE, store},
     base::{Result, TenantId},
     db::{Scope, Tx},
 };
@@ -130,16 +130,27 @@ pub async fn flush(app: &App) -> Result<()> {
     outcome
 }
 
-/// Forgets what is older than `audit.retention`, unless another process did so within the hour.
+/// Forgets what is older than `audit.retention`, unless another process began to within the hour. Nobody who writes waits for
+/// more than one batch of it, and what was done stays done when it fails.
 pub async fn sweep(app: &App) -> Result<()> {
     let now = app.db.now();
     let scope = Scope::System("retention of the audit");
-    let mut tx = app.db.write(scope).await?;
+    let mut tx = app.db.write(scope.clone()).await?;
     if !store::take_turn(&mut tx, now - BETWEEN_SWEEPS, now).await? {
         return Ok(());
     }
-    let forgotten = store::forget(&mut tx, now - app.config.audit.retention).await?;
     tx.commit().await?;
+    let mut forgotten = 0;
+    loop {
+        let mut tx = app.db.write(scope.clone()).await?;
+        let before = now - app.config.audit.retention;
+        let (entries, counts) = store::forget(&mut tx, before, BATCH).await?;
+        tx.commit().await?;
+        forgotten += entries + counts;
+        if entries.max(counts) < BATCH.unsigned_abs() {
+            break;
+        }
+    }
     if forgotten > 0 {
         tracing::info!(audit.entries = forgotten, "forgot old entries of the audit");
     }
@@ -162,10 +173,10 @@ pub async fn keep_books(app: App, stop: CancellationToken) {
         }
         let now = app.db.now();
         if swept_at.is_none_or(|at| now - at >= BETWEEN_SWEEPS) {
-            match stop.run_until_cancelled(sweep(&app)).await {
-                Some(Ok(())) => swept_at = Some(now),
-                Some(Err(error)) => tracing::warn!(%error, "old entries of the audit stay"),
-                None => {}
+            // What fails waits as long for its next time: it may be much work each time.
+            swept_at = Some(now);
+            if let Some(Err(error)) = stop.run_until_cancelled(sweep(&app)).await {
+                tracing::warn!(%error, "old entries of the audit stay for another hour");
             }
         }
     }

@@ -8,7 +8,7 @@ mod list;
 mod store;
 
 pub use counts::{Counted, add_count, count, flush, keep_books, sweep};
-pub use keep::keep_of;
+pub use keep::{keep_most_of, keep_of};
 pub use list::list;
 
 use crate::{
@@ -20,6 +20,9 @@ use uuid::Uuid;
 
 /// Who acts where nobody called: schedules, housekeeping, the command line in its own process.
 const OURSELVES: &str = "syncline";
+
+/// Rows that one transaction moves or removes at most.
+const BATCH: i64 = 10_000;
 
 /// What became of what was done.
 const DONE: &str = "done";

@@ -122,11 +122,15 @@ pub(super) async fn page(tx: &mut Tx, wanted: &Wanted, limit: i64) -> Result<Vec
     )
 }
 
-/// Forgets what is older than `before`, of all tenants; gives how many rows.
-pub(super) async fn forget(tx: &mut Tx, before: DateTime<Utc>) -> Result<u64> {
-    let entries = execute!(tx, "DELETE FROM audit_entries WHERE at < $1", before)?;
-    let counts = execute!(tx, "DELETE FROM audit_counts WHERE minute < $1", before)?;
-    Ok(entries + counts)
+/// Forgets what is older than `before`, of all tenants, up to `limit` rows of each kind; gives how many of each it were.
+pub(super) async fn forget(tx: &mut Tx, before: DateTime<Utc>, limit: i64) -> Result<(u64, u64)> {
+    const ENTRIES: &str = "DELETE FROM audit_entries WHERE (tenant_id, entry_id) IN
+        (SELECT tenant_id, entry_id FROM audit_entries WHERE at < $1 ORDER BY at LIMIT $2)";
+    const COUNTS: &str = "DELETE FROM audit_counts WHERE (tenant_id, minute, count_id) IN
+        (SELECT tenant_id, minute, count_id FROM audit_counts WHERE minute < $1 ORDER BY minute LIMIT $2)";
+    let entries = execute!(tx, ENTRIES, before, limit)?;
+    let counts = execute!(tx, COUNTS, before, limit)?;
+    Ok((entries, counts))
 }
 
 /// Whether nobody swept since `before`: then it is the caller's turn, and nobody else's.

@@ -26,6 +26,7 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
         Target::Postgres(url) => {
             let connect =
                 postgres_options(url.expose(), options.persistent, options.allow_plaintext)?;
+            answers(&connect, options.connect_timeout).await?;
             let pool = PgPoolOptions::new()
                 .max_connections(options.max_connections)
                 .acquire_timeout(options.acquire_timeout)
@@ -120,6 +121,41 @@ async fn is_outside_transactions(connection: &mut PgConnection) -> bool {
     row.is_ok_and(|row| row.is_ok_and(|row| row.try_get(0).unwrap_or(false)))
 }
 
+/// Refuses a server that takes a connection and says nothing, or is silent altogether. Everything else that is wrong is the
+/// pool's to find out.
+async fn answers(connect: &PgConnectOptions, patience: Duration) -> Result<()> {
+    match within(patience, connect).await {
+        Err(silent) => Err(silent),
+        Ok(Ok(connection)) => {
+            // It only was to be seen; whether its end is heard of does not matter.
+            let _ = connection.close().await;
+            Ok(())
+        }
+        Ok(Err(_)) => Ok(()),
+    }
+}
+
+/// One attempt to connect. The outer error is that it took too long.
+pub(super) async fn within(
+    patience: Duration,
+    connect: &PgConnectOptions,
+) -> Result<sqlx::Result<PgConnection>> {
+    let attempt = tokio::time::timeout(patience, PgConnection::connect_with(connect)).await;
+    attempt.map_err(|_| too_slow(&address(connect)))
+}
+
+fn too_slow(address: &str) -> Error {
+    let what = format!("the database at {address} does not answer in time");
+    Error::unavailable("DATABASE_UNREACHABLE", what)
+}
+
+fn address(connect: &PgConnectOptions) -> String {
+    match connect.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", connect.get_host(), connect.get_port()),
+    }
+}
+
 /// The pool repeats a refused connection until its time is up, and then only says that: what is wrong is found out by one
 /// more attempt.
 async fn cannot_reach(cause: sqlx::Error, connect: &PgConnectOptions) -> Error {
@@ -129,10 +165,7 @@ async fn cannot_reach(cause: sqlx::Error, connect: &PgConnectOptions) -> Error {
     let sqlx::Error::PoolTimedOut = cause else {
         return cause.into();
     };
-    let address = match connect.get_socket() {
-        Some(socket) => socket.display().to_string(),
-        None => format!("{}:{}", connect.get_host(), connect.get_port()),
-    };
+    let address = address(connect);
     let once_more = tokio::time::timeout(ONCE_MORE, PgConnection::connect_with(connect));
     let what = match once_more.await {
         Ok(Err(sqlx::Error::Io(cause))) if cause.kind() == ErrorKind::ConnectionRefused => {
@@ -143,7 +176,7 @@ async fn cannot_reach(cause: sqlx::Error, connect: &PgConnectOptions) -> Error {
         }
         Ok(Err(cause)) => return cause.into(),
         // Reachable after all, or silent: either way it was too slow.
-        Ok(Ok(_)) | Err(_) => format!("the database at {address} does not answer in time"),
+        Ok(Ok(_)) | Err(_) => return too_slow(&address),
     };
     Error::unavailable("DATABASE_UNREACHABLE", what)
 }

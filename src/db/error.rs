@@ -80,6 +80,21 @@ fn from_code(code: &str, message: &str) -> Error {
     }
 }
 
+/// Why the migrator's own `user` cannot connect. A login that the server refuses does not pass by waiting.
+pub(super) fn login_refused(cause: sqlx::Error, user: &str) -> Error {
+    let code = cause.as_database_error().and_then(|cause| cause.code());
+    match code.as_deref() {
+        Some("28P01" | "28000") => Error::precondition(
+            "DATABASE_LOGIN_REFUSED",
+            format!(
+                "the database refuses {user}, the user of SYNCLINE_MIGRATE_URL (database.migrate_url): {cause}. Make it or correct \
+                 its password; a database that was there before an update needs it, too"
+            ),
+        ),
+        _ => cause.into(),
+    }
+}
+
 /// The database's user may not do what was asked.
 fn rights_missing(message: &str) -> Error {
     Error::precondition(

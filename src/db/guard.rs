@@ -26,13 +26,20 @@ pub async fn check(db: &Db, allow_superuser: bool) -> Result<()> {
 }
 
 async fn check_user(pool: &PgPool, schema: &str) -> Result<()> {
-    const SQL: &str = "SELECT CAST(rolname AS TEXT), rolsuper, rolbypassrls FROM pg_roles WHERE rolname = session_user";
-    let user = sqlx::query_as(SQL).persistent(false).fetch_one(pool);
-    let (name, is_super, bypasses): (String, bool, bool) = user.await?;
-    let what = match (is_super, bypasses) {
-        (true, _) => "is a superuser",
-        (false, true) => "has BYPASSRLS",
-        (false, false) => return Ok(()),
+    // Who is a member of a role may take it, and has what it has: so members of such roles count as well.
+    const SQL: &str =
+        "SELECT CAST(session_user AS TEXT), CAST(rolname AS TEXT), rolsuper FROM pg_roles
+        WHERE (rolsuper OR rolbypassrls) AND pg_has_role(session_user, oid, 'MEMBER')
+        ORDER BY rolname <> session_user, rolname LIMIT 1";
+    let user = sqlx::query_as(SQL).persistent(false).fetch_optional(pool);
+    let Some((name, role, is_super)): Option<(String, String, bool)> = user.await? else {
+        return Ok(());
+    };
+    let what = match (role == name, is_super) {
+        (true, true) => "is a superuser".to_owned(),
+        (true, false) => "has BYPASSRLS".to_owned(),
+        (false, true) => format!("is a member of {role}, which is a superuser"),
+        (false, false) => format!("is a member of {role}, which has BYPASSRLS"),
     };
     Err(Error::precondition(
         "DATABASE_ROLE_UNSAFE",
@@ -47,40 +54,96 @@ async fn check_user(pool: &PgPool, schema: &str) -> Result<()> {
 async fn check_roles(pool: &PgPool, schema: &str) -> Result<()> {
     const SQL: &str = "SELECT CAST(rolname AS TEXT) FROM pg_roles
         WHERE rolname = ANY ($1) AND (rolsuper OR rolbypassrls OR rolcanlogin) ORDER BY rolname";
-    let roles = vec![format!("{schema}_app"), format!("{schema}_system")];
-    let unsafe_ones = sqlx::query_scalar(SQL).persistent(false).bind(roles);
+    const MEMBERS: &str = "SELECT CAST(ours.rolname AS TEXT), CAST(other.rolname AS TEXT)
+        FROM pg_roles AS ours JOIN pg_roles AS other ON other.oid <> ours.oid
+        WHERE ours.rolname = ANY ($1) AND pg_has_role(ours.oid, other.oid, 'MEMBER')
+            AND (other.rolsuper OR other.rolbypassrls OR other.rolname = $2)
+        ORDER BY ours.rolname, other.rolname";
+    let system = format!("{schema}_system");
+    let roles = vec![format!("{schema}_app"), system.clone()];
+    let unsafe_ones = sqlx::query_scalar(SQL).persistent(false).bind(&roles);
     let unsafe_ones: Vec<String> = unsafe_ones.fetch_all(pool).await?;
-    let Some(role) = unsafe_ones.first() else {
+    if let Some(role) = unsafe_ones.first() {
+        return Err(Error::precondition(
+            "DATABASE_ROLE_UNSAFE",
+            format!(
+                "the role {role} can log in, or goes around row-level security. Somebody changed it; as an administrator type: \
+                 ALTER ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS"
+            ),
+        ));
+    }
+    let members = sqlx::query_as(MEMBERS).persistent(false).bind(&roles);
+    let members: Vec<(String, String)> = members.bind(&system).fetch_all(pool).await?;
+    let Some((role, other)) = members.first() else {
         return Ok(());
     };
     Err(Error::precondition(
         "DATABASE_ROLE_UNSAFE",
         format!(
-            "the role {role} can log in, or goes around row-level security. Somebody changed it; as an administrator type: \
-             ALTER ROLE {role} NOLOGIN NOSUPERUSER NOBYPASSRLS"
+            "the role {role} is a member of {other}, which sees the rows of all tenants. Somebody let it in; as an administrator \
+             type: REVOKE {other} FROM {role}"
         ),
     ))
 }
 
+/// A table of the schema.
+#[derive(sqlx::FromRow)]
+struct Table {
+    name: String,
+    is_protected: bool,
+    /// A policy that lets everybody in.
+    open_policy: Option<String>,
+    /// Neither of ours, by its owner, nor about tenants.
+    is_foreign: bool,
+}
+
 async fn check_tables(pool: &PgPool, schema: &str) -> Result<()> {
-    const SQL: &str = "SELECT CAST(t.relname AS TEXT) FROM pg_class t
-        WHERE t.relnamespace = to_regnamespace($1) AND t.relkind IN ('r', 'p') AND t.relname <> $2
-            AND NOT (t.relrowsecurity AND t.relforcerowsecurity
-                AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid))
+    const SQL: &str = "SELECT CAST(t.relname AS TEXT) AS name,
+            t.relrowsecurity AND t.relforcerowsecurity
+                AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid) AS is_protected,
+            (SELECT min(CAST(p.polname AS TEXT)) FROM pg_policy p
+                WHERE p.polrelid = t.oid AND p.polpermissive AND CAST(0 AS OID) = ANY (p.polroles)) AS open_policy,
+            t.relowner <> ours.relowner AND NOT EXISTS (SELECT FROM pg_attribute a
+                WHERE a.attrelid = t.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped) AS is_foreign
+        FROM pg_class t JOIN pg_class ours ON ours.relnamespace = t.relnamespace AND ours.relname = $2
+        WHERE t.relnamespace = to_regnamespace($1) AND t.relkind IN ('r', 'p') AND t.oid <> ours.oid
         ORDER BY t.relname";
-    let open = sqlx::query_scalar(SQL).persistent(false).bind(schema);
-    let open: Vec<String> = open.bind(migrate::TABLE).fetch_all(pool).await?;
-    if open.is_empty() {
-        return Ok(());
+    let tables = sqlx::query_as(SQL).persistent(false).bind(schema);
+    let tables: Vec<Table> = tables.bind(migrate::TABLE).fetch_all(pool).await?;
+    let (foreign, ours): (Vec<_>, Vec<_>) = tables.into_iter().partition(|table| table.is_foreign);
+    for table in foreign.iter().filter(|table| !table.is_protected) {
+        tracing::warn!(
+            table = table.name,
+            "a table of somebody else is in the schema of Syncline, which may have one of its own"
+        );
     }
-    let table = &open[0];
-    Err(Error::precondition(
-        "DATABASE_TABLE_UNPROTECTED",
-        format!(
-            "without row-level security in the schema {schema}: {}. Whoever owns them types: ALTER TABLE {schema}.{table} \
-             ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, and makes its policies again; a table that is not \
-             Syncline's belongs into another schema",
-            open.join(", ")
-        ),
-    ))
+    let open: Vec<&str> = ours
+        .iter()
+        .filter(|table| !table.is_protected)
+        .map(|table| table.name.as_str())
+        .collect();
+    if let Some(table) = open.first() {
+        return Err(Error::precondition(
+            "DATABASE_TABLE_UNPROTECTED",
+            format!(
+                "without row-level security in the schema {schema}: {}. Whoever owns them types: ALTER TABLE {schema}.{table} \
+                 ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY, and makes its policies again; a table that is not \
+                 Syncline's belongs into another schema",
+                open.join(", ")
+            ),
+        ));
+    }
+    for table in &ours {
+        if let Some(policy) = &table.open_policy {
+            let table = &table.name;
+            return Err(Error::precondition(
+                "DATABASE_TABLE_UNPROTECTED",
+                format!(
+                    "the policy {policy} of {schema}.{table} is for everybody, and so for every tenant. Somebody made it; whoever owns \
+                     the table types: DROP POLICY \"{policy}\" ON {schema}.{table}"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }

@@ -2,7 +2,12 @@
 
 use crate::{
     base::{Error, ResourceId, Result},
-    db::{Db, Pool, Scope, Target, connect::postgres_options, lock},
+    db::{
+        Db, Pool, Scope, Target,
+        connect::{postgres_options, within},
+        error::login_refused,
+        lock,
+    },
 };
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, SqlSafeStr,
@@ -252,7 +257,11 @@ async fn postgres(db: &Db) -> Result<()> {
         .to_owned();
     let schema = &options.schema;
     let connect = postgres_options(url.expose(), true, options.allow_plaintext)?;
-    let mut connection = PgConnection::connect_with(&connect).await?;
+    let connected = within(options.connect_timeout, &connect).await?;
+    let mut connection = connected.map_err(|cause| match options.migrate_url {
+        Some(_) => login_refused(cause, connect.get_username()),
+        None => cause.into(),
+    })?;
     // Held until the connection closes. Without it two processes would change the same row of the catalogue at once,
     // which PostgreSQL refuses ("tuple concurrently updated").
     sqlx::query("SELECT pg_advisory_lock(hashtextextended($1, 0))")

@@ -47,6 +47,9 @@ pub struct Options {
     pub idle_timeout: Duration,
     /// How long to wait for a free connection.
     pub acquire_timeout: Duration,
+    /// How long one attempt to connect to a server may take: the first one of a pool, and the migrator's. A pool that is
+    /// open makes further ones within `acquire_timeout`.
+    pub connect_timeout: Duration,
     /// Whether a server on another machine may be spoken to without TLS.
     pub allow_plaintext: bool,
     /// How long SQLite waits for another process that is writing before it says that the database is locked.
@@ -264,6 +267,7 @@ impl Options {
             max_connections: 10,
             idle_timeout: Duration::from_secs(600),
             acquire_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
             allow_plaintext: false,
             busy_timeout: Duration::from_secs(10),
             forgets_tenants: false,

@@ -143,15 +143,16 @@ impl Crew {
         }
         // Before anything fires, whoever of the replicas fires it.
         identity::check(&app).await?;
-        let ticking = CancellationToken::new();
-        let ticker = match roles.has(Role::Scheduler) {
-            true => Some(Ticker::start(app.clone(), &chores(), ticking.clone()).await?),
-            false => None,
-        };
         // Whoever accepts or executes runs hands them to Redis.
         let relay = Relay::start(&app).await?;
         let worker = match roles.has(Role::Worker) {
             true => Some(Worker::start(app.clone(), services::jobs(), None).await?),
+            false => None,
+        };
+        // Last of all: an attempt that failed would leave it behind, firing beside the next one's.
+        let ticking = CancellationToken::new();
+        let ticker = match roles.has(Role::Scheduler) {
+            true => Some(Ticker::start(app.clone(), &chores(), ticking.clone()).await?),
             false => None,
         };
         let crew = Self {

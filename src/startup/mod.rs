@@ -70,6 +70,7 @@ pub fn database_options(config: &Config) -> db::Options {
         max_connections: settings.max_connections,
         idle_timeout: settings.idle_timeout,
         acquire_timeout: settings.acquire_timeout,
+        connect_timeout: settings.connect_timeout,
         allow_plaintext: settings.allow_plaintext,
         ..db::Options::new(target)
     }

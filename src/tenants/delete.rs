@@ -4,30 +4,24 @@ use crate::{
     app::App,
     audit,
     base::{Error, Result, TenantId, reach},
-    db::Scope,
-    tenants::{keys, store, tenant::not_found, update::check_etag},
+    db::{Scope, Tx},
+    tenants::{Tenant, keys, store, tenant::not_found, update::check_etag},
 };
 
 /// Removes it, with the memory of what it once did, but not the audit of that. TENANT_NOT_EMPTY while it has tokens, syncs or
 /// runs that are not over, TENANT_NEEDED for the one that is there from the start.
 pub async fn delete(app: &App, id: &TenantId, etag: &str) -> Result<()> {
     reach::check(id)?;
+    let scope = Scope::System("remove a tenant");
+    // Asked before much is moved, and again when nobody can change it any more.
+    let mut tx = app.db.write(scope.clone()).await?;
+    removable(&mut tx, id, etag).await?;
+    drop(tx);
+    audit::keep_most_of(&app.db, id).await?;
+
     let now = app.db.now();
-    let mut tx = app.db.write(Scope::System("remove a tenant")).await?;
-    let tenant = store::lock(&mut tx, id)
-        .await?
-        .ok_or_else(|| not_found(id))?;
-    check_etag(&tenant, etag)?;
-    if *id == TenantId::default_tenant() {
-        return Err(Error::precondition(
-            "TENANT_NEEDED",
-            "tenants/default is what names without a tenant mean: it can be emptied and disabled, not removed",
-        ));
-    }
-    if let Some(what) = store::keeps(&mut tx, id).await? {
-        let message = format!("{} still has {what}: remove them first", tenant.name());
-        return Err(Error::precondition("TENANT_NOT_EMPTY", message));
-    }
+    let mut tx = app.db.write(scope).await?;
+    let tenant = removable(&mut tx, id, etag).await?;
     store::remove(&mut tx, id).await?;
     audit::keep_of(&mut tx, id).await?;
     // Its keys are gone, too.
@@ -37,4 +31,21 @@ pub async fn delete(app: &App, id: &TenantId, etag: &str) -> Result<()> {
     tx.commit().await?;
     tracing::info!(tenant = %id, "a tenant was removed");
     Ok(())
+}
+
+/// The tenant, locked, when nothing keeps it from being removed.
+async fn removable(tx: &mut Tx, id: &TenantId, etag: &str) -> Result<Tenant> {
+    let tenant = store::lock(tx, id).await?.ok_or_else(|| not_found(id))?;
+    check_etag(&tenant, etag)?;
+    if *id == TenantId::default_tenant() {
+        return Err(Error::precondition(
+            "TENANT_NEEDED",
+            "tenants/default is what names without a tenant mean: it can be emptied and disabled, not removed",
+        ));
+    }
+    if let Some(what) = store::keeps(tx, id).await? {
+        let message = format!("{} still has {what}: remove them first", tenant.name());
+        return Err(Error::precondition("TENANT_NOT_EMPTY", message));
+    }
+    Ok(tenant)
 }

@@ -12,7 +12,7 @@ use crate::{
         grant::{ACCESS, GRANT},
         place, store,
     },
-    vault::{KeyCommand, KeyFile, KeyId, Keyring, OpenError, Place},
+    vault::{KeyCommand, KeyFile, KeyId, Keyring, OpenError, Place, sealed_with},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,6 +47,14 @@ pub async fn open_keyring(config: &Config, db: &Db) -> Result<Keyring> {
                 keys.newest()
             ),
         ));
+    }
+    let known = store::sealed_once(&mut tx).await?;
+    drop(tx);
+    let is_known = |id: &KeyId| known.contains_key(&id.to_string());
+    if !is_known(&keys.newest()) || !needed.iter().all(is_known) {
+        let mut tx = db.write(scope()).await?;
+        store::note_sealing(&mut tx, keys.newest(), &needed, db.now()).await?;
+        tx.commit().await?;
     }
     Ok(keys)
 }
@@ -94,17 +102,14 @@ pub async fn rotate(app: &App) -> Result<KeyId> {
     let keys = app.keys.clone();
     let rotated = tokio::task::spawn_blocking(move || keys.rotate()).await;
     let id = rotated.map_err(Error::internal)??;
-    note(app, "key.rotate", id).await?;
+    let mut tx = app.db.write(scope()).await?;
+    let now = app.db.now();
+    store::note_sealing(&mut tx, id, &BTreeSet::new(), now).await?;
+    let entry = audit::Entry::new(None, "key.rotate", format!("keys/{id}"));
+    audit::record(&mut tx, entry, now).await?;
+    tx.commit().await?;
     tracing::info!(key.id = %id, "secrets are sealed with a new key");
     Ok(id)
-}
-
-/// Who did what with a key, for the audit.
-async fn note(app: &App, action: &'static str, id: KeyId) -> Result<()> {
-    let mut tx = app.db.write(scope()).await?;
-    let entry = audit::Entry::new(None, action, format!("keys/{id}"));
-    audit::record(&mut tx, entry, app.db.now()).await?;
-    tx.commit().await
 }
 
 /// One key, and what it is needed for.
@@ -121,7 +126,7 @@ pub struct Use {
 /// The keys at hand, and those that something needs.
 pub async fn uses(app: &App) -> Result<Vec<Use>> {
     let mut tx = app.db.read(scope()).await?;
-    let sealed = store::sealed_by(&mut tx).await?;
+    let sealed = store::sealed_by(&mut tx, app.db.now()).await?;
     drop(tx);
     Ok(listed(app, &sealed))
 }
@@ -156,7 +161,8 @@ pub struct Retired {
     pub left: Vec<Use>,
 }
 
-/// Retires the older keys that nothing was sealed with. A process that still seals with one of them, because it has not heard of
+/// Retires the older keys that nothing is sealed with any more. A key that waits behind the others for its turn is none of
+/// them, and neither is the one that came to seal last of all, which this process may not have heard of. A process that still seals with one of them, because it has not heard of
 /// the newer one, is refused by the database from here on, and takes the newer one then: so none is taken out that a row needs.
 pub async fn retire(app: &App) -> Result<Retired> {
     // A program prints what it prints: it is not asked for keys that nobody needs.
@@ -165,16 +171,22 @@ pub async fn retire(app: &App) -> Result<Retired> {
     }
     let mut tx = app.db.write(scope()).await?;
     store::lock_sealed(&mut tx).await?;
-    let sealed = store::sealed_by(&mut tx).await?;
+    let now = app.db.now();
+    let sealed = store::sealed_by(&mut tx, now).await?;
+    let older = sealed.keys().copied().collect();
+    store::note_sealing(&mut tx, app.keys.newest(), &older, now).await?;
+    let once = store::sealed_once(&mut tx).await?;
+    let last = once.values().max().copied().unwrap_or_default();
+    let sealed_before = |id: KeyId| once.get(&id.to_string()).is_some_and(|at| *at < last);
     let uses = listed(app, &sealed);
     let (ids, left): (Vec<_>, Vec<_>) = uses
         .into_iter()
-        .partition(|one| !one.seals && one.texts == 0);
+        .partition(|one| !one.seals && one.texts == 0 && sealed_before(one.id));
     let ids: Vec<_> = ids.into_iter().map(|one| one.id).collect();
     for id in &ids {
-        store::retire_key(&mut tx, *id, app.db.now()).await?;
+        store::retire_key(&mut tx, *id, now).await?;
         let entry = audit::Entry::new(None, "key.retire", format!("keys/{id}"));
-        audit::record(&mut tx, entry, app.db.now()).await?;
+        audit::record(&mut tx, entry, now).await?;
     }
     tx.commit().await?;
     // After the commit: until then somebody could have sealed with one of them.
@@ -220,6 +232,16 @@ pub async fn rewrap(app: &App, limit: i32) -> Result<Rewrapped> {
     let now = app.db.now();
     let (verifiers, consents) =
         store::verifiers_not_sealed_with(&mut tx, &head, limit, now).await?;
+    let tokens = old
+        .iter()
+        .flat_map(|old| [&old.grant_sealed, &old.access_sealed]);
+    let texts: Vec<_> = tokens
+        .flatten()
+        .chain(verifiers.iter().map(|old| &old.verifier_sealed))
+        .collect();
+    let older = texts.into_iter().filter_map(|text| sealed_with(text));
+    let older = older.collect();
+    store::note_sealing(&mut tx, app.keys.newest(), &older, now).await?;
     tx.commit().await?;
     let mut done = 0;
     for old in &old {

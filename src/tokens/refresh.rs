@@ -18,7 +18,7 @@ use crate::{
     base::{Error, Result, Secret, TokenName},
     connectors::google::{OAuthError, oauth},
     db::Scope,
-    tokens::{Token, grant::Grant, memory, provider, settle, store, view},
+    tokens::{Token, grant::Grant, keys, memory, provider, settle, store, view},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use std::time::{Duration, Instant};
@@ -150,9 +150,19 @@ async fn attempt(app: &App, token: &Token, want: Want) -> Result<Option<Token>> 
 
     let until = now + TimeDelta::from_std(lease_time(app)).map_err(Error::internal)?;
     let mut tx = app.db.write(Scope::Tenant(token.tenant_id.clone())).await?;
-    let Some(leased) = store::lease(&mut tx, token, now, until).await? else {
+    let key = app.keys.newest();
+    let Some(leased) = store::lease(&mut tx, token, key, now, until).await? else {
         return Ok(None);
     };
+    // Asked after the lease was written: from then on nobody retires it.
+    if store::is_retired(&mut tx, key).await? {
+        drop(tx);
+        keys::refresh(app).await;
+        return match app.keys.newest() == key {
+            true => Err(store::key_retired()),
+            false => Ok(None),
+        };
+    }
     tx.commit().await?;
     let sent = Sent {
         leased,

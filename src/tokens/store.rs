@@ -16,14 +16,16 @@ pub(super) use events::{add_event, events, forget_events};
 pub(super) use lease::{give_up, put_off, release};
 pub(super) use links::{Link, add_link, drop_old_links, take_link};
 pub(super) use sealed::{
-    check_sealed, count_needing_owner, is_retired, lock_sealed, not_sealed_with, replace_sealed,
-    replace_verifier, retire_key, sealed_by, sealed_key_ids, verifiers_not_sealed_with,
+    check_sealed, count_needing_owner, is_retired, key_retired, lock_sealed, not_sealed_with,
+    note_sealing, replace_sealed, replace_verifier, retire_key, sealed_by, sealed_key_ids,
+    sealed_once, verifiers_not_sealed_with,
 };
 
 use crate::{
     base::{Error, ResourceId, Result, TenantId, TokenName},
     db::{self, Inner, Tx, execute, fetch_all, fetch_optional},
     tokens::{Kind, Provider, Scopes, State, Token},
+    vault::KeyId,
 };
 use chrono::{DateTime, Utc};
 
@@ -206,15 +208,16 @@ pub(super) async fn put_secrets(
 }
 
 /// Takes the lease for a refresh, if nobody has it and the grant is still the one that was read. From here on it counts
-/// as sent. The returned row has the fence, and in `refresh_sent_at` the first attempt whose outcome is unknown.
+/// as sent, and nobody retires `key`, which the answer is to be sealed with. The returned row has the fence, and in `refresh_sent_at` the first attempt whose outcome is unknown.
 pub(super) async fn lease(
     tx: &mut Tx,
     token: &Token,
+    key: KeyId,
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Option<Token>> {
     const SQL: &str = concat!(
-        "UPDATE tokens SET refresh_fence = refresh_fence + 1, refresh_lease_until = $4,
+        "UPDATE tokens SET refresh_fence = refresh_fence + 1, refresh_lease_until = $4, refresh_key = $6,
              refresh_sent_at = COALESCE(refresh_sent_at, $3)
          WHERE tenant_id = $1 AND token_id = $2 AND state = 'active' AND grant_version = $5
              AND (refresh_lease_until IS NULL OR refresh_lease_until <= $3)
@@ -222,7 +225,18 @@ pub(super) async fn lease(
         columns!()
     );
     let (tenant, id) = (token.tenant_id.as_str(), token.token_id.as_str());
-    fetch_optional!(tx, Token, SQL, tenant, id, now, until, token.grant_version)
+    let (version, key) = (token.grant_version, key.head());
+    fetch_optional!(
+        tx,
+        Token,
+        SQL,
+        tenant,
+        id,
+        now,
+        until,
+        version,
+        key.as_slice()
+    )
 }
 
 /// Stores what the provider answered to the refresh of `leased`, if its grant is still the one that was sent; `None`

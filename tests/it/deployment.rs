@@ -52,10 +52,14 @@ fn the_chart_shows_the_certificate_of_a_secret() {
     for part in ["secretName: web-tls", "mountPath: /tls", "scheme: HTTPS"] {
         assert!(manifests.contains(part), "no {part}");
     }
+    let clear = "appProtocol: kubernetes.io/h2c";
+    assert!(!manifests.contains(clear), "gRPC is not in clear there");
+    assert!(rendered(&SECRET).contains(clear));
 }
 
 #[test]
 fn the_chart_says_which_value_is_missing_or_wrong() {
+    let required = [&SECRET[..], &["env.SYNCLINE_TLS_CLIENT_AUTH=required"]].concat();
     for (settings, expected) in [
         (&SECRET[..0], "secret.databaseUrl is missing"),
         (&SECRET[..2], "secret.basicAuthUsername is missing"),
@@ -68,6 +72,10 @@ fn the_chart_says_which_value_is_missing_or_wrong() {
             "secret.databaseUrl",
         ),
         (&["replicas=3"][..], "replicas"),
+        (
+            &required[..],
+            "the probes of Kubernetes show no certificate",
+        ),
     ] {
         let output = helm("template", settings);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 use tokio::{task::JoinHandle, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 /// The queues in which our own workers execute runs, each named after the kind.
@@ -218,7 +218,8 @@ impl Redis {
 
 /// The task that fills Redis. Every process that serves has one; they do the same, and do not disturb each other.
 pub struct Relay {
-    stop: CancellationToken,
+    /// Whoever only drops it has it end, too.
+    stop: DropGuard,
     task: JoinHandle<()>,
 }
 
@@ -230,12 +231,13 @@ impl Relay {
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(relay(app.clone(), redis, stop.clone()));
+        let stop = stop.drop_guard();
         Ok(Some(Self { stop, task }))
     }
 
     /// Ends it. What is in Redis stays there.
     pub async fn stop(self) {
-        self.stop.cancel();
+        drop(self.stop);
         let _ = self.task.await;
     }
 }

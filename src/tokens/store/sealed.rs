@@ -36,14 +36,19 @@ pub(in crate::tokens) async fn sealed_key_ids(tx: &mut Tx) -> Result<BTreeSet<Ke
         .collect())
 }
 
-/// How many sealed texts each key sealed, in tokens and in consents that are under way.
-pub(in crate::tokens) async fn sealed_by(tx: &mut Tx) -> Result<BTreeMap<KeyId, i64>> {
+/// How many sealed texts each key sealed, in tokens and in consents that are under way; an answer to a refresh that is under
+/// way counts, too.
+pub(in crate::tokens) async fn sealed_by(
+    tx: &mut Tx,
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<KeyId, i64>> {
     const SQL: &str = "SELECT head, count(*) FROM (
             SELECT substr(grant_sealed, 1, 9) AS head FROM tokens WHERE grant_sealed IS NOT NULL
             UNION ALL SELECT substr(access_sealed, 1, 9) FROM tokens WHERE access_sealed IS NOT NULL
-            UNION ALL SELECT substr(verifier_sealed, 1, 9) FROM token_authorizations) AS sealed
+            UNION ALL SELECT substr(verifier_sealed, 1, 9) FROM token_authorizations
+            UNION ALL SELECT refresh_key FROM tokens WHERE refresh_key IS NOT NULL AND refresh_lease_until > $1) AS sealed
         GROUP BY head";
-    let heads = fetch_all!(tx, (Vec<u8>, i64), SQL)?;
+    let heads = fetch_all!(tx, (Vec<u8>, i64), SQL, now)?;
     let known = heads
         .iter()
         .filter_map(|(head, count)| Some((sealed_with(head)?, *count)));
@@ -59,11 +64,16 @@ pub(in crate::tokens) async fn check_sealed(tx: &mut Tx, sealed: &[Option<&[u8]>
     let (retired,) = fetch_one!(tx, (i64,), SQL, text(0), text(1))?;
     match retired {
         0 => Ok(()),
-        _ => Err(Error::unavailable(
-            "KEY_RETIRED",
-            "this process sealed with a key that was retired a moment ago; the next attempt takes the new one",
-        )),
+        _ => Err(key_retired()),
     }
+}
+
+/// This process did not hear of a newer key in time, or does not have it.
+pub(in crate::tokens) fn key_retired() -> Error {
+    Error::unavailable(
+        "KEY_RETIRED",
+        "this process sealed with a key that was retired; the next attempt takes the new one, where this process has it",
+    )
 }
 
 /// Keeps everybody from writing sealed texts until the transaction ends, once those who do have ended theirs. In SQLite any
@@ -101,6 +111,42 @@ pub(in crate::tokens) async fn is_retired(tx: &mut Tx, key: KeyId) -> Result<boo
     const SQL: &str = "SELECT count(*) FROM retired_keys WHERE head = $1";
     let (count,) = fetch_one!(tx, (i64,), SQL, key.head().as_slice())?;
     Ok(count > 0)
+}
+
+/// What the name of a fact about a key begins with.
+const SEALED_ONCE: &str = "key.sealed.";
+
+/// The keys that are known to have sealed, in the order in which they came to do so; 0 is some time before that was
+/// written down.
+pub(in crate::tokens) async fn sealed_once(tx: &mut Tx) -> Result<BTreeMap<String, i64>> {
+    const SQL: &str = "SELECT name, value FROM instance_facts WHERE name LIKE 'key.sealed.%'";
+    let facts = fetch_all!(tx, (String, String), SQL)?;
+    let known = facts.into_iter().filter_map(|(name, value)| {
+        let id = name.strip_prefix(SEALED_ONCE)?.to_owned();
+        Some((id, value.parse().ok()?))
+    });
+    Ok(known.collect())
+}
+
+/// Writes down that `newest` seals from now on, and that the others did, unless that is known.
+pub(in crate::tokens) async fn note_sealing(
+    tx: &mut Tx,
+    newest: KeyId,
+    others: &BTreeSet<KeyId>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    const SQL: &str = "INSERT INTO instance_facts (name, value, updated_at) VALUES ($1, $2, $3)
+        ON CONFLICT (name) DO NOTHING";
+    let known = sealed_once(tx).await?;
+    let next = known.values().max().copied().unwrap_or_default() + 1;
+    let all = [(newest, next)].into_iter();
+    for (id, number) in all.chain(others.iter().map(|id| (*id, 0))) {
+        if !known.contains_key(&id.to_string()) {
+            let (name, number) = (format!("{SEALED_ONCE}{id}"), number.to_string());
+            execute!(tx, SQL, name.as_str(), number.as_str(), now)?;
+        }
+    }
+    Ok(())
 }
 
 /// A consent's verifier.

@@ -43,6 +43,13 @@ async fn a_superuser_and_one_with_bypassrls_are_refused_unless_the_settings_allo
         }
         check(options, true).await.unwrap();
     }
+    let member = format!("member_{}", database.name());
+    let make = format!("CREATE ROLE {member} LOGIN; GRANT {bypasser} TO {member}");
+    database.execute(&make).await;
+    let options = Options::postgres(database.url_of(&member));
+    let (reason, message) = refused(check(options, false).await);
+    assert_eq!(reason, "DATABASE_ROLE_UNSAFE");
+    assert!(message.contains(&format!("{member} is a member of {bypasser}")));
     let file = Database::new(Engine::Sqlite).await;
     check(file.options(), false).await.unwrap();
 }
@@ -85,6 +92,7 @@ async fn a_table_without_a_policy_or_without_force_is_refused_and_named() {
         "CREATE TABLE syncline.forgotten (tenant_id TEXT)",
         "ALTER TABLE syncline.tokens NO FORCE ROW LEVEL SECURITY",
         "ALTER TABLE syncline.tokens DISABLE ROW LEVEL SECURITY",
+        "CREATE POLICY everybody ON syncline.tokens USING (true)",
         "DROP POLICY tenant ON syncline.tokens; DROP POLICY system ON syncline.tokens",
     ] {
         let database = Database::new(Engine::Postgres).await;
@@ -98,6 +106,14 @@ async fn a_table_without_a_policy_or_without_force_is_refused_and_named() {
         };
         assert!(message.contains(table), "{change}: {message}");
     }
+}
+
+#[tokio::test]
+async fn a_table_of_somebody_else_in_the_same_schema_is_left_alone() {
+    let database = Database::new(Engine::Postgres).await;
+    let other = "CREATE TABLE syncline.of_others (name TEXT)";
+    database.execute(other).await;
+    check(database.options(), false).await.unwrap();
 }
 
 /// In a cluster of its own: roles belong to all databases of one.
@@ -125,7 +141,48 @@ async fn roles_that_somebody_changed_are_refused() {
         );
         postgres.administer(&format!("ALTER ROLE {back}")).await;
     }
+    let grant = "GRANT syncline_system TO syncline_app";
+    postgres.administer(grant).await;
+    let (reason, message) = refused(check(options.clone(), true).await);
+    assert_eq!(reason, "DATABASE_ROLE_UNSAFE");
+    let revoke = "REVOKE syncline_system FROM syncline_app";
+    assert!(message.contains(revoke), "{message}");
+    postgres.administer(revoke).await;
     check(options, false).await.unwrap();
+}
+
+/// What the manual says before an update of a compose file's volume whose only user is a superuser.
+#[tokio::test]
+async fn a_database_that_a_superuser_made_goes_on_with_the_user_of_the_manual() {
+    let postgres = Postgres::start();
+    let superuser = "CREATE ROLE syncline SUPERUSER LOGIN";
+    postgres.administer(superuser).await;
+    postgres.create_database("site", "pg_default").await;
+    let before = Options::postgres(postgres.url_of("syncline", "site"));
+    let db = Db::connect(before.clone(), Clock::system()).await.unwrap();
+    migrate::run(&db).await.unwrap();
+    db.close().await;
+    refused(check(before, false).await);
+
+    let manual = include_str!("../../../docs/operations.md");
+    let make = manual
+        .lines()
+        .find(|line| line.starts_with("CREATE ROLE syncline_server"))
+        .unwrap();
+    let server = postgres.url_of("syncline_server", "site");
+    let mut after = Options::postgres(server.as_str());
+    after.migrate_url = Some(postgres.url_of("syncline_owner", "site").into());
+    postgres.administer(make).await;
+    let db = Db::connect(after.clone(), Clock::system()).await.unwrap();
+    let (reason, message) = refused(migrate::run(&db).await.map(drop));
+    assert_eq!(reason, "DATABASE_LOGIN_REFUSED");
+    assert!(message.contains("SYNCLINE_MIGRATE_URL") && message.contains("syncline_owner"));
+    after.migrate_url = Some(postgres.url_of("syncline", "site").into());
+    let db = Db::connect(after.clone(), Clock::system()).await.unwrap();
+    migrate::run(&db).await.unwrap();
+    db.close().await;
+    after.migrate_url = None;
+    check(after, false).await.unwrap();
 }
 
 /// What `docker-compose.yml` gives to PostgreSQL at its first start, and the two URLs that it gives to Syncline.

@@ -197,6 +197,29 @@ async fn a_server_that_is_not_there_is_unreachable() {
     assert_eq!(reason(&error), "DATABASE_UNREACHABLE");
 }
 
+/// It takes connections, and says nothing.
+#[tokio::test]
+async fn a_server_that_is_silent_is_waited_for_as_long_as_one_attempt_may_take() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://nobody@{}/nothing", silent.local_addr().unwrap());
+    let mut options = Options::postgres(url.as_str());
+    options.acquire_timeout = Duration::from_secs(60);
+    options.connect_timeout = Duration::from_millis(200);
+    let since = Instant::now();
+    let error = Db::connect(options, Clock::system()).await.unwrap_err();
+    assert_eq!(reason(&error), "DATABASE_UNREACHABLE");
+
+    // Where only the migrator's URL leads there.
+    let database = Database::empty(Engine::Postgres).await;
+    let mut options = database.options();
+    options.migrate_url = Some(url.into());
+    options.connect_timeout = Duration::from_secs(3);
+    let db = Db::connect(options, Clock::system()).await.unwrap();
+    let error = migrate::run(&db).await.unwrap_err();
+    assert_eq!(reason(&error), "DATABASE_UNREACHABLE");
+    assert!(since.elapsed() < Duration::from_secs(30));
+}
+
 #[tokio::test]
 async fn a_pool_that_is_used_up_is_busy() {
     let database = Database::new(Engine::Postgres).await;

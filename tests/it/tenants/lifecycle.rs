@@ -20,6 +20,7 @@ each_engine!(
     a_tenant_with_something_to_lose_stays,
     a_removed_tenant_is_gone_with_all_it_had_but_its_audit,
     the_default_tenant_stays,
+    a_long_audit_goes_batch_by_batch,
     every_table_with_rows_of_tenants_is_emptied,
     pages_lead_through_all_tenants,
 );
@@ -241,4 +242,56 @@ async fn pages_lead_through_all_tenants(database: Database) {
     assert_eq!(seen, ["a", "b", "c", "d", "default"]);
     let error = list::list(&house.app, -1, "x").await.unwrap_err();
     assert_eq!(fields(&error), ["page_size", "page_token"]);
+}
+
+/// As somebody else sees it who writes meanwhile: never more than a batch at once.
+async fn a_long_audit_goes_batch_by_batch(database: Database) {
+    let house = House::open(database).await;
+    let postgres = house.database.engine() == Engine::Postgres;
+    let schema = if postgres { "syncline." } else { "" };
+    if postgres {
+        let guard = "CREATE FUNCTION syncline.too_many() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN
+                IF (SELECT count(*) FROM gone) > 10000 THEN RAISE 'too many at once'; END IF; RETURN NULL; END $$;
+             CREATE TRIGGER too_many AFTER DELETE ON syncline.audit_entries REFERENCING OLD TABLE AS gone
+                FOR EACH STATEMENT EXECUTE FUNCTION syncline.too_many()";
+        house.database.execute(guard).await;
+    }
+    let fill = async |tenant: &str| {
+        let (id, series) = match postgres {
+            true => (
+                "gen_random_uuid()",
+                "SELECT n FROM generate_series(1, 20100) AS n",
+            ),
+            false => (
+                "randomblob(16)",
+                "WITH RECURSIVE s (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 20100) SELECT n FROM s",
+            ),
+        };
+        let rows = format!(
+            "INSERT INTO {schema}audit_entries (tenant_id, entry_id, at, actor, address, action, resource, outcome, detail)
+             SELECT '{tenant}', {id}, '2020-03-02T09:00:00+00:00', 'ada', '', 'composed', 'x', 'done', '' FROM ({series}) AS numbers;
+             INSERT INTO {schema}audit_counts (tenant_id, minute, count_id, actor, address, action, resource, outcome, count)
+             SELECT '{tenant}', '2020-03-02T09:00:00+00:00', {id}, 'ada' || n, '', 'composed', 'x', 'done', 1 FROM ({series}) AS numbers"
+        );
+        house.database.execute(&rows).await;
+    };
+    let left = async |tenant: &str| {
+        let count = |table| {
+            format!(
+                "SELECT CAST(count(*) AS TEXT) FROM {schema}{table} WHERE tenant_id = '{tenant}' AND action = 'composed'"
+            )
+        };
+        let (entries, counts) = (count("audit_entries"), count("audit_counts"));
+        [
+            house.database.column(&entries).await.remove(0),
+            house.database.column(&counts).await.remove(0),
+        ]
+    };
+    let acme = house.made("acme").await.id;
+    fill("acme").await;
+    delete(&house.app, &acme, "").await.unwrap();
+    assert_eq!(left("acme").await, ["0", "0"]);
+    assert_eq!(left("").await, ["20100", "20100"]);
+    syncline::audit::sweep(&house.app).await.unwrap();
+    assert_eq!(left("").await, ["0", "0"]);
 }

@@ -25,7 +25,7 @@ struct House {
     app: App,
     clock: syncline::base::Clock,
     _folder: TempDir,
-    _database: Database,
+    database: Database,
 }
 
 impl House {
@@ -40,7 +40,7 @@ impl House {
             app: App::new(config, db, outbound, keys),
             clock,
             _folder: folder,
-            _database: database,
+            database,
         }
     }
 

@@ -18,6 +18,9 @@ each_engine!(
     a_key_goes_only_when_nothing_needs_it,
     consents_that_are_under_way_survive_a_rotation,
     a_replica_that_slept_cannot_seal_with_a_retired_key,
+    a_key_that_waits_for_its_turn_is_not_retired,
+    a_key_stays_while_an_answer_to_be_sealed_with_it_is_under_way,
+    a_replica_with_a_retired_key_does_not_use_up_a_refresh_token,
     no_read_fails_while_keys_rotate_and_retire_under_two_replicas,
     ciphertext_opens_nowhere_but_in_its_place,
     a_program_is_asked_for_keys,
@@ -104,6 +107,114 @@ async fn a_replica_that_slept_cannot_seal_with_a_retired_key(database: Database)
     access(&asleep, &name).await;
     assert_eq!(asleep.keys.newest(), office.app.keys.newest());
     access(&office.replica().await, &name).await;
+}
+
+/// The keys of these numbers, from the settings.
+fn with_keys(office: &Office, numbers: &[u8]) -> Arc<Config> {
+    use base64::Engine as _;
+    let keys: Vec<_> = numbers
+        .iter()
+        .map(|byte| base64::prelude::BASE64_STANDARD.encode([*byte; 32]))
+        .collect();
+    let mut config = (*office.config).clone();
+    config.key = Some(keys.join(",").into());
+    Arc::new(config)
+}
+
+async fn a_key_that_waits_for_its_turn_is_not_retired(database: Database) {
+    let office = Office::open(database).await;
+    let start = async |numbers: &[u8]| {
+        let config = with_keys(&office, numbers);
+        replica(&office.database, &office.clock, &config).await
+    };
+    let retired = async |app: &App| tokens::retire(app).await.unwrap().ids;
+    let waits = start(&[1, 2]).await;
+    assert!(retired(&waits).await.is_empty());
+    let turned = start(&[2, 1]).await;
+    let old = waits.keys.newest();
+    // In front in one process, while another one has not been restarted.
+    assert!(retired(&waits).await.is_empty());
+    let name = key(&office, &waits, "one").await;
+    assert!(retired(&turned).await.is_empty(), "a text needs it");
+    rewrap_all(&turned).await;
+    assert_eq!(retired(&turned).await, [old]);
+    access(&turned, &name).await;
+    access(&start(&[2]).await, &name).await;
+}
+
+async fn a_key_stays_while_an_answer_to_be_sealed_with_it_is_under_way(database: Database) {
+    let office = Office::open(database).await;
+    let slow = replica(&office.database, &office.clock, &with_keys(&office, &[1])).await;
+    let fast = replica(
+        &office.database,
+        &office.clock,
+        &with_keys(&office, &[2, 1]),
+    )
+    .await;
+    let grant_of = office.consented().refresh_token.expect("offline access");
+    let create = Create {
+        given: Some(grant(&grant_of)),
+        provider: Some(Provider::Google),
+        ..Create::default()
+    };
+    let name = tokens::create(&slow, create).await.unwrap().name();
+    let under_way = |now: &str| {
+        format!(
+            "UPDATE {}tokens SET refresh_lease_until = {now}, refresh_key = substr(grant_sealed, 1, 9)",
+            schema(&office)
+        )
+    };
+    office
+        .database
+        .execute(&under_way("'2126-03-02T09:00:00+00:00'"))
+        .await;
+    rewrap_all(&fast).await;
+    assert!(tokens::retire(&fast).await.unwrap().ids.is_empty());
+    office.database.execute(&under_way("NULL")).await;
+    assert_eq!(
+        tokens::retire(&fast).await.unwrap().ids,
+        [slow.keys.newest()]
+    );
+    access(&fast, &name).await;
+}
+
+fn schema(office: &Office) -> &'static str {
+    match office.database.engine() {
+        syncline::db::Engine::Postgres => "syncline.",
+        syncline::db::Engine::Sqlite => "",
+    }
+}
+
+async fn a_replica_with_a_retired_key_does_not_use_up_a_refresh_token(database: Database) {
+    let office = Office::open(database).await;
+    // It was not restarted: the newer one stands behind its own.
+    let late = replica(
+        &office.database,
+        &office.clock,
+        &with_keys(&office, &[1, 2]),
+    )
+    .await;
+    let app = replica(
+        &office.database,
+        &office.clock,
+        &with_keys(&office, &[2, 1]),
+    )
+    .await;
+    let refresh_token = office.consented().refresh_token.expect("offline access");
+    let create = Create {
+        given: Some(grant(&refresh_token)),
+        provider: Some(Provider::Google),
+        ..Create::default()
+    };
+    let name = tokens::create(&late, create).await.unwrap().name();
+    rewrap_all(&app).await;
+    assert_eq!(
+        tokens::retire(&app).await.unwrap().ids,
+        [late.keys.newest()]
+    );
+    let error = try_access(&late, &name).await.unwrap_err();
+    assert_eq!((reason(&error), office.refreshes()), ("KEY_RETIRED", 0));
+    access(&app, &name).await;
 }
 
 /// Promise 5: nobody who reads or refreshes notices that keys change.
