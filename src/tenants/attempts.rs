@@ -75,11 +75,42 @@ impl Attempts {
         self.failed_at(address, Instant::now());
     }
 
+    /// Uses up an attempt of `address`, before it is known whether it is a wrong one: however many are made at once, no
+    /// more than allowed are looked at. [`Error::Limited`] where there is none left.
+    pub fn reserve(&self, address: Option<IpAddr>) -> Result<()> {
+        self.reserve_at(address, Instant::now())
+    }
+
+    /// Gives an attempt back that was reserved, and was none.
+    pub fn give_back(&self, address: Option<IpAddr>) {
+        let Some(allowed) = self.allowed else {
+            return;
+        };
+        let mut spent = self.spent();
+        let mut place = Place::of(address);
+        if !spent.restored.contains_key(&place) {
+            place = Place::Elsewhere;
+        }
+        if let Some(restored) = spent.restored.get_mut(&place) {
+            *restored = restored.checked_sub(each(allowed)).unwrap_or(*restored);
+        }
+    }
+
+    fn reserve_at(&self, address: Option<IpAddr>, now: Instant) -> Result<()> {
+        let mut spent = self.spent();
+        self.look(&spent, address, now)?;
+        self.count(&mut spent, address, now);
+        Ok(())
+    }
+
     fn check_at(&self, address: Option<IpAddr>, now: Instant) -> Result<()> {
+        self.look(&self.spent(), address, now)
+    }
+
+    fn look(&self, spent: &Spent, address: Option<IpAddr>, now: Instant) -> Result<()> {
         let Some(allowed) = self.allowed else {
             return Ok(());
         };
-        let spent = self.spent();
         let place = Place::of(address);
         let restored = spent.restored.get(&place).or_else(|| {
             let is_full = spent.restored.len() >= MOST;
@@ -103,10 +134,13 @@ impl Attempts {
     }
 
     fn failed_at(&self, address: Option<IpAddr>, now: Instant) {
+        self.count(&mut self.spent(), address, now);
+    }
+
+    fn count(&self, spent: &mut Spent, address: Option<IpAddr>, now: Instant) {
         let Some(allowed) = self.allowed else {
             return;
         };
-        let mut spent = self.spent();
         let mut place = Place::of(address);
         if !spent.restored.contains_key(&place) && !spent.has_room(now) {
             place = Place::Elsewhere;
@@ -202,6 +236,20 @@ mod tests {
         let guesser = address("203.0.113.7");
         (0..1000).for_each(|_| attempts.failed_at(guesser, now));
         assert_eq!(guesses(&attempts, guesser, now + Duration::from_secs(7)), 1);
+    }
+
+    #[test]
+    fn an_attempt_that_is_given_back_can_be_made_again() {
+        let (attempts, now) = (ten_a_minute(), Instant::now());
+        let person = address("203.0.113.7");
+        for _ in 0..100 {
+            attempts.reserve_at(person, now).unwrap();
+            attempts.give_back(person);
+        }
+        for _ in 0..10 {
+            attempts.reserve_at(person, now).unwrap();
+        }
+        assert!(attempts.reserve_at(person, now).is_err());
     }
 
     #[test]

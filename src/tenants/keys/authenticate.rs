@@ -181,10 +181,12 @@ impl Keys {
             return Ok(entry);
         }
         if self.memory.has_slow() {
-            suspicion?;
+            // Counted before the work, so that calls at once and calls that are given up count, too.
+            self.attempts.reserve(address)?;
             if slow::find(&self.app, &self.memory, text, &hash).await?
                 && let Some(entry) = self.memory.learn(&self.app, digest, &hash).await?
             {
+                self.attempts.give_back(address);
                 return Ok(entry);
             }
         }

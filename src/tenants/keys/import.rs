@@ -14,6 +14,9 @@ use uuid::Uuid;
 /// Why a key with bcrypt's hash should be replaced.
 const SLOW: &str = "it came with a hash that is slow to check: give its holder a new one";
 
+/// A hash of a higher cost would hold up everybody who shows such a key.
+const MOST_BCRYPT_COST: u32 = 15;
+
 /// What is known of an imported key.
 #[derive(Clone, Debug)]
 pub enum Shown {
@@ -138,11 +141,12 @@ fn check(import: Import) -> Result<(Key, String)> {
             (hash.to_lowercase(), prefix.clone())
         }
         Shown::Bcrypt { hash, prefix } => {
-            let is_hash = hash.len() == 60 && hash.starts_with("$2");
+            let cost = hash.parse::<bcrypt::HashParts>();
+            let is_bearable = cost.is_ok_and(|parts| parts.get_cost() <= MOST_BCRYPT_COST);
             expect(
-                is_hash,
+                hash.len() == 60 && hash.starts_with("$2") && is_bearable,
                 "hash",
-                "expected bcrypt's hash of the key, as in $2b$10$…",
+                "expected bcrypt's hash of the key, as in $2b$10$…, of a cost of at most 15",
             );
             let is_beginning = prefix.len() >= 8 && secret::is_possible(prefix);
             expect(

@@ -53,7 +53,7 @@ pub(super) struct Memory {
     pub(super) lookups: Semaphore,
     /// For addresses from where many wrong keys came.
     pub(super) suspicious: Semaphore,
-    pub(super) slow: Semaphore,
+    pub(super) slow: Arc<Semaphore>,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -99,7 +99,7 @@ impl Default for Memory {
             has_slow: AtomicBool::new(false),
             lookups: Semaphore::new(LOOKUPS),
             suspicious: Semaphore::new(1),
-            slow: Semaphore::new(1),
+            slow: Arc::new(Semaphore::new(1)),
         }
     }
 }

@@ -124,11 +124,16 @@ pub(super) struct Slow {
     pub hash: String,
 }
 
-/// Up to `limit` keys whose hash is bcrypt's, the oldest first. Such a hash begins with `$2`.
-pub(super) async fn slow(tx: &mut Tx, limit: i64) -> Result<Vec<Slow>> {
+/// Up to `limit` keys after `after` that work and whose hash is bcrypt's, the oldest first. Such a hash begins with `$2`.
+pub(super) async fn slow(
+    tx: &mut Tx,
+    after: Uuid,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Slow>> {
     const SQL: &str = "SELECT tenant_id, key_id, prefix, hash FROM api_keys WHERE hash LIKE '$2%'
-        AND revoked_at IS NULL ORDER BY key_id LIMIT $1";
-    fetch_all!(tx, Slow, SQL, limit)
+        AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1) AND key_id > $2 ORDER BY key_id LIMIT $3";
+    fetch_all!(tx, Slow, SQL, now, after, limit)
 }
 
 /// Puts the SHA-256 in the place of a slow hash.

@@ -3,9 +3,10 @@
 use super::{House, assert_wrong, reason, show, tenant};
 use crate::kit::{Database, each_engine};
 use chrono::TimeDelta;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use syncline::{
     base::{Access, Role, Secret, sha256},
+    outbound::Budget,
     tenants::keys::{self, Import, Kind, Shown, widget_tenant},
 };
 
@@ -13,6 +14,9 @@ each_engine!(
     a_widgets_key_in_clear_is_hashed_and_goes_on,
     keys_with_a_sha_256_go_on_as_they_are,
     a_key_with_bcrypt_is_verified_once_and_flagged,
+    a_key_with_bcrypt_is_found_behind_a_hundred_others,
+    guesses_at_keys_with_bcrypt_are_counted_before_the_work,
+    a_hash_that_takes_for_ever_is_not_taken_over,
     revoked_and_ended_keys_stay_so_and_a_second_import_changes_nothing,
     what_is_no_key_is_refused_with_all_its_faults,
 );
@@ -119,6 +123,65 @@ async fn a_key_with_bcrypt_is_verified_once_and_flagged(database: Database) {
     assert!(hashes.iter().all(|hash| hash.len() == 64), "{hashes:?}");
     let (listed, _) = keys::list(&house.app, "", false, 0, "").await.unwrap();
     assert!(listed.iter().all(|key| !key.rotation_reason.is_empty()));
+}
+
+fn slow(text: &str) -> Shown {
+    Shown::Bcrypt {
+        hash: bcrypt::hash(text, 4).unwrap(),
+        prefix: "gs_live_".to_owned(),
+    }
+}
+
+async fn a_key_with_bcrypt_is_found_behind_a_hundred_others(database: Database) {
+    let house = House::open(database).await;
+    let now = house.clock.now();
+    for number in 0..110 {
+        let ended = number % 2 == 0;
+        let other = Import {
+            expires_at: ended.then(|| now - TimeDelta::days(1)),
+            ..import(&house, slow(&format!("gs_live_{number}")))
+        };
+        keys::import(&house.app, other).await.unwrap();
+    }
+    let text = format!("gs_live_{}", "composed".repeat(4));
+    let last = import(&house, slow(&text));
+    keys::import(&house.app, last).await.unwrap();
+    assert!(show(&house.app, &text.as_str().into()).await.is_ok());
+    assert_wrong(show(&house.app, &"gs_live_0".into()).await);
+}
+
+async fn guesses_at_keys_with_bcrypt_are_counted_before_the_work(database: Database) {
+    let house = House::with(database, |config| {
+        config.auth.attempts = Some(Budget {
+            limit: 2,
+            period: Duration::from_secs(3600),
+        });
+    })
+    .await;
+    let good = format!("gs_live_{}", "composed".repeat(4));
+    let good_one = import(&house, slow(&good));
+    keys::import(&house.app, good_one).await.unwrap();
+    for number in 0..2 {
+        assert_wrong(show(&house.app, &format!("gs_live_{number}").into()).await);
+    }
+    let third = show(&house.app, &good.as_str().into()).await.unwrap_err();
+    assert_eq!(reason(&third), "TOO_MANY_ATTEMPTS");
+    let elsewhere = super::address("203.0.113.8");
+    for _ in 0..5 {
+        let known = super::show_from(&house.app, &good.as_str().into(), elsewhere).await;
+        assert!(known.is_ok());
+    }
+}
+
+async fn a_hash_that_takes_for_ever_is_not_taken_over(database: Database) {
+    let house = House::open(database).await;
+    let hash = bcrypt::hash("gs_live_x", 4).unwrap();
+    let costly = Shown::Bcrypt {
+        hash: hash.replacen("$04$", "$16$", 1),
+        prefix: "gs_live_".to_owned(),
+    };
+    let refused = keys::import(&house.app, import(&house, costly)).await;
+    assert_eq!(reason(&refused.unwrap_err()), "INVALID_ARGUMENT");
 }
 
 async fn revoked_and_ended_keys_stay_so_and_a_second_import_changes_nothing(database: Database) {
