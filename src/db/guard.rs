@@ -5,7 +5,7 @@ use crate::{
     base::{Error, Result},
     db::{Db, Pool, migrate},
 };
-use sqlx::PgPool;
+use sqlx::PgConnection;
 
 /// `Ok` where row-level security binds the user we connect as and both roles that transactions take, and where every table
 /// of our schema has it. With `allow_superuser` the user may be anybody: then only the role of each transaction is bound.
@@ -18,20 +18,24 @@ pub async fn check(db: &Db, allow_superuser: bool) -> Result<()> {
         return Ok(());
     };
     let schema = &db.options().schema;
+    // A pooler keeps the connection as long as a transaction goes on.
+    let mut tx = pool.begin().await?;
     if !allow_superuser {
-        check_user(pool, schema).await?;
+        check_user(&mut tx, schema).await?;
     }
-    check_roles(pool, schema).await?;
-    check_tables(pool, schema).await
+    check_roles(&mut tx, schema).await?;
+    check_tables(&mut tx, schema).await
 }
 
-async fn check_user(pool: &PgPool, schema: &str) -> Result<()> {
+async fn check_user(connection: &mut PgConnection, schema: &str) -> Result<()> {
     // Who is a member of a role may take it, and has what it has: so members of such roles count as well.
     const SQL: &str =
         "SELECT CAST(session_user AS TEXT), CAST(rolname AS TEXT), rolsuper FROM pg_roles
         WHERE (rolsuper OR rolbypassrls) AND pg_has_role(session_user, oid, 'MEMBER')
         ORDER BY rolname <> session_user, rolname LIMIT 1";
-    let user = sqlx::query_as(SQL).persistent(false).fetch_optional(pool);
+    let user = sqlx::query_as(SQL)
+        .persistent(false)
+        .fetch_optional(&mut *connection);
     let Some((name, role, is_super)): Option<(String, String, bool)> = user.await? else {
         return Ok(());
     };
@@ -51,7 +55,7 @@ async fn check_user(pool: &PgPool, schema: &str) -> Result<()> {
     ))
 }
 
-async fn check_roles(pool: &PgPool, schema: &str) -> Result<()> {
+async fn check_roles(connection: &mut PgConnection, schema: &str) -> Result<()> {
     const SQL: &str = "SELECT CAST(rolname AS TEXT) FROM pg_roles
         WHERE rolname = ANY ($1) AND (rolsuper OR rolbypassrls OR rolcanlogin) ORDER BY rolname";
     const MEMBERS: &str = "SELECT CAST(ours.rolname AS TEXT), CAST(other.rolname AS TEXT)
@@ -62,7 +66,7 @@ async fn check_roles(pool: &PgPool, schema: &str) -> Result<()> {
     let system = format!("{schema}_system");
     let roles = vec![format!("{schema}_app"), system.clone()];
     let unsafe_ones = sqlx::query_scalar(SQL).persistent(false).bind(&roles);
-    let unsafe_ones: Vec<String> = unsafe_ones.fetch_all(pool).await?;
+    let unsafe_ones: Vec<String> = unsafe_ones.fetch_all(&mut *connection).await?;
     if let Some(role) = unsafe_ones.first() {
         return Err(Error::precondition(
             "DATABASE_ROLE_UNSAFE",
@@ -73,7 +77,7 @@ async fn check_roles(pool: &PgPool, schema: &str) -> Result<()> {
         ));
     }
     let members = sqlx::query_as(MEMBERS).persistent(false).bind(&roles);
-    let members: Vec<(String, String)> = members.bind(&system).fetch_all(pool).await?;
+    let members: Vec<(String, String)> = members.bind(&system).fetch_all(&mut *connection).await?;
     let Some((role, other)) = members.first() else {
         return Ok(());
     };
@@ -97,7 +101,7 @@ struct Table {
     is_foreign: bool,
 }
 
-async fn check_tables(pool: &PgPool, schema: &str) -> Result<()> {
+async fn check_tables(connection: &mut PgConnection, schema: &str) -> Result<()> {
     const SQL: &str = "SELECT CAST(t.relname AS TEXT) AS name,
             t.relrowsecurity AND t.relforcerowsecurity
                 AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid) AS is_protected,
@@ -109,7 +113,10 @@ async fn check_tables(pool: &PgPool, schema: &str) -> Result<()> {
         WHERE t.relnamespace = to_regnamespace($1) AND t.relkind IN ('r', 'p') AND t.oid <> ours.oid
         ORDER BY t.relname";
     let tables = sqlx::query_as(SQL).persistent(false).bind(schema);
-    let tables: Vec<Table> = tables.bind(migrate::TABLE).fetch_all(pool).await?;
+    let tables: Vec<Table> = tables
+        .bind(migrate::TABLE)
+        .fetch_all(&mut *connection)
+        .await?;
     let (foreign, ours): (Vec<_>, Vec<_>) = tables.into_iter().partition(|table| table.is_foreign);
     for table in foreign.iter().filter(|table| !table.is_protected) {
         tracing::warn!(
