@@ -6,6 +6,7 @@
 mod authenticate;
 mod books;
 mod bootstrap;
+mod ceiling;
 mod create;
 mod import;
 mod list;
