@@ -36,21 +36,40 @@ impl Guard {
     }
 
     /// Who sent this, and how far that reaches. `cookie` is the id of a session that came in one.
-    /// [`Error::Unauthenticated`] when they do not show it, [`Error::Denied`] when it is not enough.
+    /// [`Error::Unauthenticated`] when they do not show it, [`Error::Denied`] when it is not enough; the audit hears of it,
+    /// and that it was `page` that was asked for.
     pub async fn admit(
         &self,
         headers: &HeaderMap,
         cookie: Option<Secret>,
         extensions: &Extensions,
         needs: Needs,
+        page: &str,
     ) -> Result<(Arc<Caller>, Reach)> {
-        let credential = shown(headers)?.or(cookie.map(Credential::Bearer));
-        let asked = self
-            .0
-            .authenticate(credential.as_ref(), address(extensions), needs);
-        let caller = asked.await?;
-        needs.check(&caller)?;
+        let address = address(extensions);
+        let note = |caller: Option<&Caller>, error: Error| {
+            // Who shows nothing is asked to log in, which refuses nobody yet.
+            if let Error::Unauthenticated { reason, .. } | Error::Denied { reason, .. } = &error
+                && *reason != "CREDENTIALS_MISSING"
+            {
+                self.0.refused(caller, address, page, reason);
+            }
+            error
+        };
+        let shown = shown(headers).map_err(|error| note(None, error))?;
+        let credential = shown.or(cookie.map(Credential::Bearer));
+        let asked = self.0.authenticate(credential.as_ref(), address, needs);
+        let caller = asked.await.map_err(|error| note(None, error))?;
+        needs
+            .check(&caller)
+            .map_err(|error| note(Some(&caller), error))?;
         Ok((Arc::clone(&caller), Reach::new(caller, needs)))
+    }
+
+    /// Whether anything is taken from where this comes from, for pages that ask nobody who they are. [`Error::Denied`] where
+    /// it is not.
+    pub async fn admit_address(&self, extensions: &Extensions) -> Result<()> {
+        self.0.admit(address(extensions)).await
     }
 }
 
@@ -113,9 +132,10 @@ where
                 return inner.call(request).await;
             }
             let call = needs::named(request.uri().path());
+            let address = address(request.extensions());
             let note = |caller: Option<&Caller>, headers: &HeaderMap| {
                 if let Some(reason) = status::refused(headers) {
-                    guard.0.refused(caller, call, &reason);
+                    guard.0.refused(caller, address, call, &reason);
                 }
             };
             let refuse = |caller: Option<&Caller>, error: Error| {
@@ -124,7 +144,6 @@ where
                 note(caller, answer.headers());
                 Ok(answer)
             };
-            let address = address(request.extensions());
             let credential = match shown(request.headers()) {
                 Ok(credential) => credential,
                 Err(error) => return refuse(None, error),

@@ -235,10 +235,13 @@ pub trait Authenticate: Send + Sync {
         address: Option<IpAddr>,
     ) -> BoxFuture<'a, Result<Arc<Caller>>>;
 
-    /// Hears that `call` (as in `syncline.v1.TokenService/GetToken`) was refused to this caller, or to
-    /// somebody who is not known, and the reason. Must not wait.
-    fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {
-        let _ = (caller, call, reason);
+    /// Whether anything is taken from `address`, for what asks no caller who it is. [`Error::Denied`] where it is not.
+    fn admit(&self, address: Option<IpAddr>) -> BoxFuture<'_, Result<()>>;
+
+    /// Hears that `call` (as in `syncline.v1.TokenService/GetToken`, or the path of a page) was refused to this caller, or to
+    /// somebody who is not known, who calls from `address`, and the reason. Must not wait.
+    fn refused(&self, caller: Option<&Caller>, address: Option<IpAddr>, call: &str, reason: &str) {
+        let _ = (caller, address, call, reason);
     }
 }
 

@@ -39,9 +39,9 @@ impl Cookies {
             is_session(&session).then_some(session)
         };
         // Where it must be the secure one, the other may have been put by anybody.
-        let plain = || match self.secure {
-            Some(true) => None,
-            _ => named(PLAIN),
+        let plain = || match self.is_secure(headers) {
+            true => None,
+            false => named(PLAIN),
         };
         named(SECURE).or_else(plain)
     }
@@ -111,6 +111,14 @@ mod tests {
             strict.session(&shown("syncline_session=sl_session_evil")),
             None
         );
+    }
+
+    #[test]
+    fn over_https_the_plain_cookie_is_nobodys() {
+        let mut headers = shown("syncline_session=sl_session_evil");
+        assert!(ANY.session(&headers).is_some());
+        headers.insert(FORWARDED, "https".parse().unwrap());
+        assert_eq!(ANY.session(&headers), None);
     }
 
     #[test]

@@ -36,17 +36,19 @@ pub async fn login(app: &App, login: Login, origin: &Origin) -> Result<(Profile,
     let address = reach::caller().and_then(|caller| caller.address);
     // Who works in this process has no address, and needs no password to do harm.
     let by_address = address.map(|_| Attempts::of(app));
+    // Used up before the work: guesses at once count, and those that nobody waits for.
     if let Some(attempts) = &by_address {
-        attempts.check(address)?;
+        attempts.reserve(address)?;
     }
     let outcome = match login.google_id_token.is_empty() {
         true => by_password(app, &login, origin).await,
         false => google::enter(app, &login.google_id_token, origin).await,
     };
-    if let Err(Error::Unauthenticated { .. }) = &outcome {
-        if let Some(attempts) = &by_address {
-            attempts.failed(address);
-        }
+    let is_refused = matches!(outcome, Err(Error::Unauthenticated { .. }));
+    if let Some(attempts) = by_address.filter(|_| !is_refused) {
+        attempts.give_back(address);
+    }
+    if is_refused {
         tokio::time::sleep(REFUSED_AFTER.saturating_sub(begun.elapsed())).await;
     }
     if outcome.is_ok() {
@@ -81,7 +83,8 @@ fn check(login: &Login) -> Result<()> {
 async fn by_password(app: &App, login: &Login, origin: &Origin) -> Result<(Profile, Begun)> {
     let key = rules::key(&login.login);
     let memory = memory::of(app);
-    memory.attempts().take(&key, app.db.now())?;
+    let address = reach::caller().and_then(|caller| caller.address);
+    memory.attempts().take(&key, address, app.db.now())?;
     let mut tx = app.db.read(store::SCOPE).await?;
     // PostgreSQL takes no such text, and nobody has such a name.
     let person = match key.contains('\0') {
@@ -97,7 +100,7 @@ async fn by_password(app: &App, login: &Login, origin: &Origin) -> Result<(Profi
         refused(app, person.as_ref());
         return Err(wrong());
     };
-    memory.attempts().give_back(&key);
+    memory.attempts().give_back(&key, address);
     let renewed = match verdict {
         Verdict::Outdated => Some(password::hash(app, &login.password).await?),
         _ => None,

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     audit,
-    base::{Error, ResourceId, Result, Role, Secret, TenantId, Violation, error::all_valid},
+    base::{Error, ResourceId, Result, Role, Secret, TenantId, Violation, error::all_valid, reach},
     db::Tx,
     people::{
         Begun, Membership, Origin, Person, PersonName, Profile, Provider, password, rules,
@@ -11,6 +11,7 @@ use crate::{
         standing::standing,
         store::{self, New},
     },
+    tenants::attempts::Attempts,
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -45,7 +46,8 @@ pub struct Registered {
 }
 
 /// Makes a person. Whoever shows nothing registers itself where registration is open, and is logged in; an admin of the whole
-/// installation makes somebody else in any case. [`Error::Exists`] when the name or the address is taken, whatever its case.
+/// installation makes somebody else in any case. Who registers from one address too often has to wait.
+/// [`Error::Exists`] when the name or the address is taken, whatever its case.
 pub async fn register(app: &App, register: Register, origin: &Origin) -> Result<Registered> {
     let standing = standing();
     let open = app.config.people.registration_open;
@@ -55,6 +57,11 @@ pub async fn register(app: &App, register: Register, origin: &Origin) -> Result<
         return Err(closed());
     }
     check(&register, by_admin)?;
+    let address = reach::caller().and_then(|caller| caller.address);
+    // Each takes as much work as a login, and tells who is here; a good one counts, too.
+    if !by_admin && address.is_some() {
+        Attempts::of(app).reserve(address)?;
+    }
     let taken = |name: &str| Error::Exists {
         kind: "user",
         name: name.to_owned(),

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     audit,
-    base::{Error, Result, Role, Secret, Violation, error::all_valid, name::shown},
+    base::{Error, Result, Role, Secret, Violation, error::all_valid, name::shown, reach},
     people::{
         Membership, Person, PersonName, Profile, gather, memory,
         password::{self, Verdict},
@@ -130,14 +130,15 @@ async fn check_current(
     }
     let memory = memory::of(app);
     let key = person.name().to_string();
-    memory.attempts().take(&key, app.db.now())?;
+    let address = reach::caller().and_then(|caller| caller.address);
+    memory.attempts().take(&key, address, app.db.now())?;
     match password::verify(app, shown, person.password_hash.clone()).await? {
         Verdict::Wrong => Err(Error::Denied {
             reason: "PASSWORD_WRONG",
             message: "current_password is not the password so far".to_owned(),
         }),
         Verdict::Right | Verdict::Outdated => {
-            memory.attempts().give_back(&key);
+            memory.attempts().give_back(&key, address);
             Ok(())
         }
     }

@@ -34,7 +34,9 @@ pub(super) struct Access {
     door: Door,
     /// What the database knows, once it answered.
     keys: OnceLock<Keys>,
-    /// Who guesses meanwhile.
+    /// Who guesses passwords meanwhile.
+    passwords: Attempts,
+    /// Who guesses keys meanwhile.
     attempts: Attempts,
 }
 
@@ -63,6 +65,7 @@ impl Access {
             is_required: auth.is_required,
             door,
             keys: OnceLock::new(),
+            passwords: Attempts::new(auth.attempts),
             attempts: Attempts::new(auth.attempts),
         }
     }
@@ -109,11 +112,12 @@ impl Access {
                 }
             }
         };
+        let guesses = self.guesses(credential);
         match decided {
             // Who has a session that ended must be able to log in again; who guesses is counted here, too.
             Err(Error::Unauthenticated { reason, .. }) if needs == Needs::Nothing => {
                 if reason == WRONG {
-                    self.attempts().failed(address);
+                    guesses.failed(address);
                 }
                 Ok(Arc::new(Caller::nobody(Allowed::none(), address)))
             }
@@ -121,8 +125,8 @@ impl Access {
                 Ok(Arc::new(Caller::nobody(Allowed::none(), address)))
             }
             Err(Error::Unauthenticated { reason, message }) if reason == WRONG => {
-                self.attempts().check(address)?;
-                self.attempts().failed(address);
+                guesses.check(address)?;
+                guesses.failed(address);
                 Err(Error::Unauthenticated { reason, message })
             }
             decided => decided,
@@ -150,7 +154,7 @@ impl Access {
             None if !self.is_required => self.nothing_shown(address),
             expected => {
                 // A password can be guessed: after too many wrong ones not even the right one is looked at.
-                self.attempts().check(address)?;
+                self.passwords().check(address)?;
                 match expected {
                     Some(expected) if expected.fits(username, password.expose()) => Ok(Caller {
                         name: expected.username.clone(),
@@ -209,8 +213,16 @@ impl Access {
         Some(self.keys.get_or_init(|| Keys::of(&app)))
     }
 
-    fn attempts(&self) -> &Attempts {
-        self.keys.get().map_or(&self.attempts, Keys::attempts)
+    /// Where wrong ones of this kind are counted.
+    fn guesses(&self, credential: Option<&Credential>) -> &Attempts {
+        match credential {
+            Some(Credential::Bearer(_)) => self.keys.get().map_or(&self.attempts, Keys::attempts),
+            _ => self.passwords(),
+        }
+    }
+
+    fn passwords(&self) -> &Attempts {
+        self.keys.get().map_or(&self.passwords, Keys::passwords)
     }
 
     /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
@@ -263,7 +275,16 @@ impl Authenticate for Access {
         Box::pin(self.still(credential, address))
     }
 
-    fn refused(&self, caller: Option<&Caller>, call: &'static str, reason: &str) {
+    fn admit(&self, address: Option<IpAddr>) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            match self.keys_if_open() {
+                Some(keys) => keys.admit(address).await,
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn refused(&self, caller: Option<&Caller>, address: Option<IpAddr>, call: &str, reason: &str) {
         // Without a database there is nothing that could be refused, and nowhere to write it.
         let Ok(app) = self.door.now() else {
             return;
@@ -273,10 +294,13 @@ impl Authenticate for Access {
             _ => None,
         });
         let actor = caller.map_or("anybody", |caller| &caller.name);
-        let address = caller.and_then(|caller| caller.address);
+        let action = match call.starts_with('/') {
+            true => "http.request",
+            false => "rpc.call",
+        };
         let counted = Counted {
             address: address.map_or(String::new(), |address| address.to_string()),
-            ..Counted::done(tenant, "rpc.call", call, actor)
+            ..Counted::done(tenant, action, call, actor)
         };
         audit::count(&app, counted.refused(reason));
     }

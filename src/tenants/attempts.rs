@@ -38,8 +38,10 @@ struct Spent {
 
 /// Where guesses come from: an IPv4 address, or the /64 that one subscriber has in IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Place {
+pub enum Place {
+    /// All of the address.
     V4(u32),
+    /// The network.
     V6(u64),
     /// Not known, or one too many.
     Elsewhere,
@@ -54,14 +56,23 @@ impl Attempts {
         }
     }
 
-    /// Those of the process of `app`, as the setting `auth.attempts` says.
+    /// Guesses at passwords, those of the process of `app`, as the setting `auth.attempts` says.
     pub fn of(app: &App) -> Arc<Self> {
         #[derive(Default)]
-        struct Kept(OnceLock<Arc<Attempts>>);
-        let kept = app.memory.of::<Kept>();
-        let made = kept
-            .0
-            .get_or_init(|| Arc::new(Self::new(app.config.auth.attempts)));
+        struct Passwords(OnceLock<Arc<Attempts>>);
+        Self::kept(app, &app.memory.of::<Passwords>().0)
+    }
+
+    /// Guesses at keys and sessions. They are counted apart: a page that shows an address's browsers a wrong widget key must
+    /// not use up the attempts at passwords from there.
+    pub fn at_keys(app: &App) -> Arc<Self> {
+        #[derive(Default)]
+        struct OfKeys(OnceLock<Arc<Attempts>>);
+        Self::kept(app, &app.memory.of::<OfKeys>().0)
+    }
+
+    fn kept(app: &App, place: &OnceLock<Arc<Self>>) -> Arc<Self> {
+        let made = place.get_or_init(|| Arc::new(Self::new(app.config.auth.attempts)));
         Arc::clone(made)
     }
 
@@ -177,7 +188,8 @@ fn each(allowed: Budget) -> Duration {
 }
 
 impl Place {
-    fn of(address: Option<IpAddr>) -> Self {
+    /// Where this address is.
+    pub fn of(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {
             Some(IpAddr::V4(address)) => Self::V4(address.to_bits()),
             Some(IpAddr::V6(address)) => Self::V6(network(address)),

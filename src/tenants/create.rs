@@ -6,7 +6,7 @@ use crate::{
     base::{Error, ResourceId, Result, Violation, error::all_valid},
     db::Scope,
     tenants::{
-        State, Tenant, gather, store,
+        State, Tenant, gather, keys, store,
         tenant::{check_display_name, check_domains},
     },
 };
@@ -54,6 +54,10 @@ pub async fn create(app: &App, create: Create) -> Result<Tenant> {
             kind: "tenant",
             name: tenant.name(),
         });
+    }
+    // What was left of an earlier tenant of this id is not this one's.
+    if keys::drop_left(&mut tx, tenant.id.as_str()).await? {
+        keys::changed(&mut tx).await?;
     }
     let entry = audit::Entry::new(Some(tenant.id.clone()), "tenant.create", tenant.name());
     audit::record(&mut tx, entry, now).await?;

@@ -77,14 +77,18 @@ pub async fn update(app: &App, update: Update) -> Result<Tenant> {
         updated_at: now,
         ..before.clone()
     };
-    if after.state != before.state && [before.state, after.state].contains(&State::Disabled) {
+    let is_other_access =
+        after.state != before.state && [before.state, after.state].contains(&State::Disabled);
+    if is_other_access {
         reach::check_instance()?;
     }
     if !store::update(&mut tx, &after).await? {
         return Err(changed_meanwhile(&before));
     }
     // Its keys and its members may be refused from now on, or taken again.
-    keys::changed(&mut tx).await?;
+    if is_other_access {
+        keys::changed(&mut tx).await?;
+    }
     let detail = match after.state == before.state {
         true => String::new(),
         false => format!(

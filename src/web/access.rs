@@ -5,10 +5,11 @@ use crate::{
     web::{Site, login, problem::Problem},
 };
 use axum::{
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     middleware::Next,
     response::Response,
 };
+use http::Extensions;
 
 /// What a group of pages asks of its visitors.
 #[derive(Clone, Debug)]
@@ -28,10 +29,11 @@ pub async fn guard(
 ) -> Result<Response, Problem> {
     let cookie = gate.site.cookies.session(request.headers());
     let (headers, extensions) = (request.headers(), request.extensions());
+    let page = page(extensions);
     let admitted = gate
         .site
         .guard
-        .admit(headers, cookie, extensions, gate.needs);
+        .admit(headers, cookie, extensions, gate.needs, page);
     let (caller, reach) = match admitted.await {
         Ok(admitted) => admitted,
         Err(Error::Unauthenticated { .. }) if gate.site.asks_people(&request) => {
@@ -41,4 +43,20 @@ pub async fn guard(
     };
     request.extensions_mut().insert(caller);
     Ok(reach.contain(next.run(request)).await)
+}
+
+/// Refuses requests from where nothing is taken, before pages that ask nobody who they are.
+pub async fn from_where(
+    State(site): State<Site>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    site.guard.admit_address(request.extensions()).await?;
+    Ok(next.run(request).await)
+}
+
+/// Which of our pages is asked for; there are few, whatever is made up.
+pub fn page(extensions: &Extensions) -> &str {
+    let matched = extensions.get::<MatchedPath>();
+    matched.map_or("/-", |path| path.as_str())
 }

@@ -6,7 +6,7 @@ use crate::{
     base::{Error, Needs, ResourceId, Result, Role, Secret, TokenName, sha256},
     tokens::{self, Authorization, Begin, Complete, Redirected, Token},
     web::{
-        Site, login, origin,
+        Site, access, login, origin,
         page::{self, Page},
         problem::Problem,
     },
@@ -76,6 +76,7 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
                 cookie,
                 request.extensions(),
                 Needs::Tenant(Role::Admin),
+                access::page(request.extensions()),
             );
             let (_, reach) = match admitted.await {
                 Ok(admitted) => admitted,

@@ -92,7 +92,8 @@ pub fn router(site: Site) -> Router {
         // These ask by themselves: a link, or a cookie of theirs, is enough.
         let consents = Router::new()
             .route("/auth", get(auth::begin))
-            .route("/oauth2callback", get(auth::complete));
+            .route("/oauth2callback", get(auth::complete))
+            .layer(from_fn_with_state(site.clone(), access::from_where));
         closed = closed
             .merge(consents)
             .merge(behind(&site, Needs::Caller, known))
@@ -110,7 +111,7 @@ pub fn router(site: Site) -> Router {
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(site.clone(), origin::check));
     let embedded = match site.roles.has(Role::Web) {
-        true => widget::routes(),
+        true => widget::routes().layer(from_fn_with_state(site.clone(), access::from_where)),
         false => Router::new(),
     };
     Router::new()

@@ -12,6 +12,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, Method, Uri, header};
 use std::net::IpAddr;
+use url::Url;
 
 /// Browsers say by it whose page sends the request.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -27,7 +28,11 @@ pub async fn check(
         Method::GET | Method::HEAD | Method::OPTIONS
     );
     if !reads {
-        same_site(request.headers())?;
+        let app = site.door.now().ok();
+        let public = app
+            .as_ref()
+            .and_then(|app| app.config.http.public_url.as_deref());
+        same_site(request.headers(), public)?;
     }
     if !site.guarded {
         this_machine(request.uri(), request.headers())?;
@@ -35,15 +40,25 @@ pub async fn check(
     Ok(next.run(request).await)
 }
 
-/// A request that changes something must come from our own pages, or from a program.
-fn same_site(headers: &HeaderMap) -> Result<(), Error> {
+/// A request that changes something must come from our own pages, or from a program. What the browser says of the page
+/// decides; only where it says nothing are the names compared, of which a proxy may have changed ours: then the page is at
+/// `public`.
+fn same_site(headers: &HeaderMap, public: Option<&str>) -> Result<(), Error> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let foreign_site = text(SITE).is_some_and(|site| !matches!(site, "same-origin" | "none"));
-    let foreign_origin = text(header::ORIGIN).is_some_and(|origin| {
+    let is_ours = |origin: &str| {
         let host = origin.split_once("://").map(|(_, host)| host);
-        host.is_none() || host != text(header::HOST)
-    });
-    match foreign_site || foreign_origin {
+        let is_public = || {
+            let public = public.and_then(|public| Url::parse(public).ok());
+            public.is_some_and(|public| public.origin().ascii_serialization() == origin)
+        };
+        host.is_some() && host == text(header::HOST) || is_public()
+    };
+    let is_foreign = match (text(SITE), text(header::ORIGIN)) {
+        (Some(site), _) => !matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => !is_ours(origin),
+        (None, None) => false,
+    };
+    match is_foreign {
         true => Err(Error::Denied {
             reason: "CROSS_SITE",
             message: "a page of another site may not do this".to_owned(),
@@ -113,6 +128,8 @@ mod tests {
         }
     }
 
+    const PUBLIC: Option<&str> = Some("https://public.example.org/sync");
+
     #[test]
     fn a_program_and_our_own_page_may_and_another_site_may_not() {
         let headers = |pairs: &[(&str, &str)]| {
@@ -132,17 +149,24 @@ mod tests {
             &[host, ("origin", "http://example.org:3000")],
             &[host, ("sec-fetch-site", "same-origin")],
             &[host, ("sec-fetch-site", "none")],
+            &[host, ("origin", "https://public.example.org")],
+            &[
+                host,
+                ("origin", "https://public.example.org"),
+                ("sec-fetch-site", "same-origin"),
+            ],
         ] {
-            assert!(same_site(&headers(fine)).is_ok(), "{fine:?}");
+            assert!(same_site(&headers(fine), PUBLIC).is_ok(), "{fine:?}");
         }
         for foreign in [
             &[host, ("origin", "http://example.com:3000")][..],
             &[host, ("origin", "http://example.org")],
             &[host, ("origin", "null")],
+            &[host, ("origin", "http://public.example.org")],
             &[host, ("sec-fetch-site", "cross-site")],
             &[host, ("sec-fetch-site", "same-site")],
         ] {
-            assert!(same_site(&headers(foreign)).is_err(), "{foreign:?}");
+            assert!(same_site(&headers(foreign), PUBLIC).is_err(), "{foreign:?}");
         }
     }
 }

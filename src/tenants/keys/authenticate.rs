@@ -24,6 +24,7 @@ pub struct Keys {
     app: App,
     memory: Arc<Memory>,
     attempts: Arc<Attempts>,
+    passwords: Arc<Attempts>,
 }
 
 impl fmt::Debug for Keys {
@@ -38,7 +39,8 @@ impl Keys {
         Self {
             app: app.clone(),
             memory: memory::of(app),
-            attempts: Attempts::of(app),
+            attempts: Attempts::at_keys(app),
+            passwords: Attempts::of(app),
         }
     }
 
@@ -47,9 +49,14 @@ impl Keys {
         &self.app
     }
 
-    /// Who guesses.
+    /// Who guesses keys.
     pub fn attempts(&self) -> &Attempts {
         &self.attempts
+    }
+
+    /// Who guesses passwords.
+    pub fn passwords(&self) -> &Attempts {
+        &self.passwords
     }
 
     /// Whether calls are taken from `address`: [`Error::Denied`] where a rule of the installation says no.

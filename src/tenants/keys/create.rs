@@ -8,8 +8,8 @@ use crate::{
     tenants::{
         gather,
         keys::{
-            Key, KeyName, Kind, check_display_name, check_rate_limit, check_role, owner, secret,
-            store,
+            Key, KeyName, Kind, ceiling::Ceiling, check_display_name, check_rate_limit, check_role,
+            owner, secret, store,
         },
     },
 };
@@ -38,14 +38,16 @@ pub struct Create {
 }
 
 /// Makes the key: the only time that anybody sees it. All wrong fields are named at once; [`Error::Denied`] for a role that
-/// the caller does not have.
+/// the caller does not have. A caller that is a key itself gives its own end, limit and access rules at most.
 pub async fn create(app: &App, create: Create) -> Result<(Key, Secret)> {
     let now = app.db.now();
-    let key = check(create.clone(), now)?;
+    let ceiling = Ceiling::of(app).await?;
+    let key = check(create.clone(), now, &ceiling)?;
     check_role(key.name.tenant.as_ref(), key.role)?;
     let scope = owner(key.name.tenant.as_ref())?;
     let mut tx = app.db.write(scope).await?;
     let (key, secret) = add(&mut tx, key, create.test, "api_key.create").await?;
+    ceiling.hand_down(&mut tx, &key.name).await?;
     tx.commit().await?;
     tracing::info!(
         key.name = %key.name,
@@ -76,7 +78,7 @@ pub(super) async fn add(
     Ok((key, text))
 }
 
-fn check(create: Create, now: DateTime<Utc>) -> Result<Key> {
+fn check(create: Create, now: DateTime<Utc>, ceiling: &Ceiling) -> Result<Key> {
     let mut wrong = Vec::new();
     let kind = create.kind.unwrap_or(Kind::Secret);
     let tenant = match create.instance {
@@ -112,8 +114,7 @@ fn check(create: Create, now: DateTime<Utc>) -> Result<Key> {
             "expected a moment to come",
         ));
     }
-    all_valid(wrong)?;
-    Ok(Key {
+    let mut key = Key {
         name: KeyName {
             tenant,
             id: Uuid::now_v7(),
@@ -130,5 +131,8 @@ fn check(create: Create, now: DateTime<Utc>) -> Result<Key> {
         rotated_at: None,
         last_used_at: None,
         last_used_address: None,
-    })
+    };
+    ceiling.check(&mut wrong, &mut key);
+    all_valid(wrong)?;
+    Ok(key)
 }

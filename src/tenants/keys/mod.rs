@@ -6,6 +6,7 @@
 mod authenticate;
 mod books;
 mod bootstrap;
+mod ceiling;
 mod create;
 mod import;
 mod list;
@@ -28,7 +29,7 @@ pub use list::list;
 pub use name::KeyName;
 pub use revoke::revoke;
 pub use rotate::{Rotated, rotate};
-pub(super) use store::{changed, exists};
+pub(super) use store::{changed, drop_left, exists};
 
 use crate::base::{Error, Result, Role, TenantId, Violation, name::shown, reach, words};
 use chrono::{DateTime, Utc};

@@ -5,7 +5,7 @@ use crate::{
     audit::{self, Entry},
     base::{Error, Result, Secret},
     tenants::{
-        keys::{Key, KeyName, check_role, create, owner, store},
+        keys::{Key, KeyName, ceiling::Ceiling, check_role, create, owner, store},
         rules,
     },
 };
@@ -29,7 +29,8 @@ pub struct Rotated {
 }
 
 /// Makes the successor of a key, with the same role, limit and rules, and with as long a life where the old one has an end.
-/// The old one ends after `overlap`, a day when `None`. [`Error::Precondition`] for a key that does not work any more, or
+/// A caller that is a key itself gets none that outlives it or calls more often. The old one ends after `overlap`, a day when
+/// `None`. [`Error::Precondition`] for a key that does not work any more, or
 /// has its successor already.
 pub async fn rotate(app: &App, name: &KeyName, overlap: Option<TimeDelta>) -> Result<Rotated> {
     let overlap = overlap.unwrap_or(OVERLAP);
@@ -40,6 +41,7 @@ pub async fn rotate(app: &App, name: &KeyName, overlap: Option<TimeDelta>) -> Re
         ));
     }
     let now = app.db.now();
+    let ceiling = Ceiling::of(app).await?;
     let mut tx = app.db.write(owner(name.tenant.as_ref())?).await?;
     let Some(before) = store::get(&mut tx, name).await? else {
         return Err(name.not_found());
@@ -58,7 +60,7 @@ pub async fn rotate(app: &App, name: &KeyName, overlap: Option<TimeDelta>) -> Re
         });
     }
     let lifetime = before.expires_at.map(|end| end - before.created_at);
-    let successor = Key {
+    let mut successor = Key {
         name: KeyName {
             tenant: name.tenant.clone(),
             id: Uuid::now_v7(),
@@ -70,6 +72,7 @@ pub async fn rotate(app: &App, name: &KeyName, overlap: Option<TimeDelta>) -> Re
         last_used_address: None,
         ..before.clone()
     };
+    ceiling.cap(name, &mut successor)?;
     let test = before.prefix.starts_with("sl_test_");
     let (key, secret) = create::add(&mut tx, successor, test, "api_key.create").await?;
     rules::copy(&mut tx, name, &key.name, now).await?;

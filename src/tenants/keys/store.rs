@@ -216,6 +216,13 @@ pub(in crate::tenants) async fn changed(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
+/// Removes the keys of a tenant that is not there, as one that was made while the tenant was deleted; returns whether there
+/// were any.
+pub(in crate::tenants) async fn drop_left(tx: &mut Tx, tenant_id: &str) -> Result<bool> {
+    const SQL: &str = "DELETE FROM api_keys WHERE tenant_id = $1";
+    Ok(execute!(tx, SQL, tenant_id)? > 0)
+}
+
 /// How often that changed.
 pub(super) async fn version(tx: &mut Tx) -> Result<i64> {
     const SQL: &str = "SELECT version FROM access_changes WHERE id = 1";

@@ -14,7 +14,7 @@ mod store;
 pub use create::{Create, create};
 pub use delete::delete;
 pub use list::list;
-pub(super) use store::{copy, of_installation, of_key};
+pub(super) use store::{copy, give, of_installation, of_key};
 
 use crate::{
     base::{Error, Result, words},

@@ -147,11 +147,17 @@ pub(in crate::tenants) async fn copy(
     to: &KeyName,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    for rule in of_key(tx, from.id, now).await? {
+    let rules = of_key(tx, from.id, now).await?;
+    give(tx, &rules, to).await
+}
+
+/// Gives a key rules like these.
+pub(in crate::tenants) async fn give(tx: &mut Tx, rules: &[Rule], to: &KeyName) -> Result<()> {
+    for rule in rules {
         let copied = Rule {
             id: Uuid::now_v7(),
             key: Some(to.clone()),
-            ..rule
+            ..rule.clone()
         };
         insert(tx, &copied).await?;
     }

@@ -58,6 +58,12 @@ pub async fn link(app: &App, begin: Begin) -> Result<Link> {
     })
 }
 
+/// Whether a link of ours may end so: 256 bits in base64.
+fn is_possible(text: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    text.len() == 43 && text.chars().all(is_digit)
+}
+
 /// What a link is for, and who made it. It is used up by this. LINK_UNKNOWN when it is not ours, was used, or is too old.
 pub async fn follow_link(app: &App, link: &Secret) -> Result<(Begin, String)> {
     let unknown = || Error::Denied {
@@ -68,6 +74,10 @@ pub async fn follow_link(app: &App, link: &Secret) -> Result<(Begin, String)> {
     };
     let (tenant, text) = link.expose().split_once('.').ok_or_else(unknown)?;
     let tenant = TenantId::parse("link", tenant).map_err(|_| unknown())?;
+    // Whoever makes one up makes no work for the database.
+    if !is_possible(text) {
+        return Err(unknown());
+    }
     let now = app.db.now();
     let mut tx = app.db.write(Scope::Tenant(tenant.clone())).await?;
     let row = store::take_link(&mut tx, &tenant, &hash(&text.into())).await?;
@@ -82,4 +92,17 @@ pub async fn follow_link(app: &App, link: &Secret) -> Result<(Begin, String)> {
         ..Begin::default()
     };
     Ok((begin, row.made_by))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_link_is_told_from_one() {
+        assert!(is_possible(random_secret().unwrap().expose()));
+        for made_up in ["", "x", &"é".repeat(43), &"+".repeat(43), &"a".repeat(44)] {
+            assert!(!is_possible(made_up), "{made_up}");
+        }
+    }
 }

@@ -97,6 +97,17 @@ async fn who_guesses_is_slowed_and_a_good_key_from_there_goes_on() {
         let [(_, name), (_, password)] = PASSWORD;
         page.basic_auth(name, Some(password)).send()
     };
+    let right = password(None).await.unwrap();
+    assert_eq!(
+        right.status(),
+        StatusCode::OK,
+        "wrong keys are counted apart"
+    );
+    for _ in 0..5 {
+        let page = Client::new().get(format!("{}/metrics", server.http));
+        let wrong = page.basic_auth(PASSWORD[0].1, Some("wrong")).send();
+        assert_eq!(wrong.await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
     let refused = password(None).await.unwrap();
     assert_eq!(
         refused.status(),
@@ -150,6 +161,10 @@ async fn calls_from_a_denied_address_are_refused_but_for_health() {
     for (path, expected) in [
         ("/metrics", StatusCode::FORBIDDEN),
         ("/", StatusCode::FORBIDDEN),
+        ("/auth?link=made-up", StatusCode::FORBIDDEN),
+        ("/oauth2callback?state=x", StatusCode::FORBIDDEN),
+        ("/api/widget/config", StatusCode::FORBIDDEN),
+        ("/widget/v1/widget.js", StatusCode::FORBIDDEN),
         ("/health/live", StatusCode::OK),
         ("/health/ready", StatusCode::OK),
     ] {

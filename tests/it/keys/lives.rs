@@ -10,7 +10,11 @@ use std::{
 use syncline::{
     base::{Access, Role, Secret},
     config::Config,
-    tenants::keys::{self, Create, Kind, widget_tenant},
+    db::{Scope, execute},
+    tenants::{
+        self,
+        keys::{self, Create, Kind, widget_tenant},
+    },
 };
 
 each_engine!(
@@ -24,6 +28,7 @@ each_engine!(
     the_sixty_first_call_in_a_minute_is_refused,
     of_replicas_that_start_together_one_makes_the_first_key,
     all_faults_of_a_key_are_named_at_once,
+    a_key_that_outlived_its_tenant_is_not_the_next_ones,
 );
 
 async fn a_key_is_good_for_its_tenant_and_role_and_is_kept_as_a_hash(database: Database) {
@@ -339,4 +344,25 @@ async fn all_faults_of_a_key_are_named_at_once(database: Database) {
     let error = keys::create(&house.app, nowhere).await.unwrap_err();
     assert_eq!(reason(&error), "NOT_FOUND");
     assert!(error.to_string().contains("tenants/nowhere"));
+}
+
+/// As one that was made while its tenant was deleted.
+async fn a_key_that_outlived_its_tenant_is_not_the_next_ones(database: Database) {
+    let house = House::open(database).await;
+    house.tenant("ghost").await;
+    let of_ghost = Create {
+        parent: "tenants/ghost".to_owned(),
+        ..Create::default()
+    };
+    let (_, secret) = house.create(of_ghost).await;
+    const SQL: &str = "DELETE FROM tenants WHERE tenant_id = $1";
+    let mut tx = house.app.db.write(Scope::System("test")).await.unwrap();
+    execute!(tx, SQL, "ghost").unwrap();
+    tx.commit().await.unwrap();
+    let again = tenants::create::Create {
+        id: "ghost".to_owned(),
+        ..Default::default()
+    };
+    tenants::create::create(&house.app, again).await.unwrap();
+    assert_wrong(show(&house.app, &secret).await);
 }

@@ -12,6 +12,8 @@ each_engine!(
     a_password_beyond_72_bytes_of_the_original_is_not_upgraded,
     who_guesses_is_slowed_down_by_name_and_others_are_not,
     a_session_that_is_shown_at_a_login_ends,
+    nobody_is_locked_out_from_another_address,
+    guesses_at_once_and_registrations_use_up_the_attempts_of_the_address,
     both_names_log_in,
 );
 
@@ -228,4 +230,77 @@ async fn both_names_log_in(database: Database) {
         .map(|guest| guest.unwrap().0.unwrap().name.clone())
         .collect();
     assert_eq!(names[0], names[1]);
+}
+
+/// Somebody at this address, who shows nothing.
+fn at(last: u8) -> Guest {
+    let address = Some([203, 0, 113, last].into());
+    Guest(Some(Arc::new(Caller::nobody(Access::none(), address))))
+}
+
+async fn nobody_is_locked_out_from_another_address(database: Database) {
+    let house = House::open(database).await;
+    house.person("ada").await;
+    let (guesser, owner) = (at(1), at(2));
+    let guesses = (0..11).map(|_| guesser.calls(log_in(&house.app, "ada", "wrong password")));
+    let outcomes = futures::future::join_all(guesses).await;
+    let is_limited =
+        |outcome: &Result<Secret, Error>| matches!(outcome, Err(Error::Limited { .. }));
+    assert_eq!(
+        outcomes
+            .iter()
+            .filter(|outcome| is_limited(outcome))
+            .count(),
+        1
+    );
+    let from_there = guesser.calls(log_in(&house.app, "ada", PASSWORD)).await;
+    assert!(is_limited(&from_there));
+    assert!(
+        owner
+            .calls(log_in(&house.app, "ada", PASSWORD))
+            .await
+            .is_ok()
+    );
+}
+
+async fn guesses_at_once_and_registrations_use_up_the_attempts_of_the_address(database: Database) {
+    let house = House::with(database, |config| {
+        config.people.registration_open = true;
+        config.auth.attempts = Some(syncline::outbound::Budget {
+            limit: 3,
+            period: Duration::from_secs(3600),
+        });
+    })
+    .await;
+    house.person("ada").await;
+    for _ in 0..5 {
+        assert!(
+            at(1)
+                .calls(log_in(&house.app, "ada", PASSWORD))
+                .await
+                .is_ok()
+        );
+    }
+    let guesser = at(1);
+    let names: Vec<String> = (0..5).map(|number| format!("somebody-{number}")).collect();
+    let guesses = names
+        .iter()
+        .map(|name| guesser.calls(log_in(&house.app, name, "wrong password")));
+    let outcomes = futures::future::join_all(guesses).await;
+    let limited = outcomes
+        .iter()
+        .filter(|outcome| matches!(outcome, Err(Error::Limited { .. })));
+    assert_eq!(limited.count(), 2);
+    for (number, name) in names.iter().enumerate() {
+        let register = Register {
+            username: name.clone(),
+            password: PASSWORD.into(),
+            ..Register::default()
+        };
+        let origin = Origin::default();
+        let made = at(2)
+            .calls(people::register(&house.app, register, &origin))
+            .await;
+        assert_eq!(made.is_ok(), number < 3, "{made:?}");
+    }
 }
