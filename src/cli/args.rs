@@ -32,7 +32,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Let this server do it (`sync` and `token`), as in http://127.0.0.1:50051; or by SYNCLINE_SERVER
+    /// Let this server do it, as in http://127.0.0.1:50051; or by SYNCLINE_SERVER
     #[arg(long, global = true, value_name = "URL")]
     pub server: Option<String>,
 
