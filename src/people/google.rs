@@ -42,6 +42,10 @@ async fn find(app: &App, identity: &Identity) -> Result<Option<Person>> {
     let Some(person) = store::by_login(&mut tx, &rules::key(&identity.email)).await? else {
         return Ok(None);
     };
+    // Made by another call of the same person, after the first question was answered.
+    if person.google_subject.as_deref() == Some(identity.subject.as_str()) {
+        return Ok(Some(person));
+    }
     // An address that was given to somebody else is not the person that had it; and whoever registered with an address of
     // somebody else, and a password, must not find that one's account under it.
     if person.google_subject.is_some() || !person.email_confirmed {
