@@ -26,7 +26,7 @@ pub fn measure() -> anyhow::Result<(f64, f64)> {
     runtime.block_on(async {
         let folder = crate::temp_dir();
         let mut sides = Vec::new();
-        for name in ["with", "without"] {
+        for name in ["guarded_rows", "open_rows"] {
             postgres.create_database(name, "pg_default").await;
             let db = Db::connect(Options::postgres(postgres.url(name)), Clock::system()).await?;
             migrate::run(&db).await?;
@@ -37,7 +37,7 @@ pub fn measure() -> anyhow::Result<(f64, f64)> {
                 ..Create::default()
             };
             let token = tokens::create(&app, create).await?.name();
-            if name == "without" {
+            if name == "open_rows" {
                 open(&postgres, name).await?;
             }
             sides.push((app, token, Vec::new()));
