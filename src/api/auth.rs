@@ -18,7 +18,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use tonic::{Status, body::Body};
+use tonic::body::Body;
 use tower::Service;
 
 /// Where a request comes from, in its extensions.
@@ -139,8 +139,7 @@ where
                 }
             };
             let refuse = |caller: Option<&Caller>, error: Error| {
-                let status: Status = error.into();
-                let answer = status.into_http();
+                let answer = status::answer(error);
                 note(caller, answer.headers());
                 Ok(answer)
             };

@@ -3,7 +3,7 @@
 use crate::base::{Error, Violation};
 use http::HeaderMap;
 use std::{collections::HashMap, time::Duration};
-use tonic::{Code, Status};
+use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 /// The domain of every `google.rpc.ErrorInfo`.
@@ -48,6 +48,16 @@ impl From<Error> for Status {
         }
         Status::with_error_details(code, message, details)
     }
+}
+
+/// What answers a call that failed.
+pub fn answer(error: Error) -> http::Response<Body> {
+    Status::from(error).into_http()
+}
+
+/// What ends a stream that failed.
+pub fn trailers(error: Error) -> HeaderMap {
+    answer(error).headers().clone()
 }
 
 fn classify(error: &Error) -> (Code, &'static str, HashMap<String, String>) {

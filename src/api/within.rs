@@ -1,7 +1,10 @@
 //! An answer that goes on, as a stream that follows a run: what it still looks up is within the reach of its call, and it
 //! ends when its caller may not have it any more.
 
-use crate::base::{Authenticate, Caller, Credential, Error, Needs, Result, reach::Reach};
+use crate::{
+    api::status,
+    base::{Authenticate, Caller, Credential, Error, Needs, Result, reach::Reach},
+};
 use futures::future::BoxFuture;
 use http_body::{Frame, SizeHint};
 use std::{
@@ -11,7 +14,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tonic::{Status, body::Body};
+use tonic::body::Body;
 
 /// How often it is asked whether the caller is still good: a key that was revoked ends its streams within a second.
 const EVERY: Duration = Duration::from_millis(500);
@@ -99,9 +102,7 @@ impl http_body::Body for Within {
             Poll::Pending => polled,
             Poll::Ready(error) => {
                 self.has_ended = true;
-                let status: Status = error.into();
-                let headers = status.into_http::<Body>().headers().clone();
-                Poll::Ready(Some(Ok(Frame::trailers(headers))))
+                Poll::Ready(Some(Ok(Frame::trailers(status::trailers(error)))))
             }
         }
     }

@@ -196,6 +196,22 @@ pub fn all_valid(violations: Vec<Violation>) -> Result<()> {
     }
 }
 
+/// The value; or nothing, and what is wrong with it beside what is known already, so that all faults of a request are named
+/// at once.
+pub fn gather<T>(wrong: &mut Vec<Violation>, result: Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(Error::Invalid(violations)) => {
+            wrong.extend(violations);
+            None
+        }
+        Err(other) => {
+            wrong.push(Violation::new("", other.to_string()));
+            None
+        }
+    }
+}
+
 struct Listed<'a>(&'a [Violation]);
 
 impl fmt::Display for Listed<'_> {

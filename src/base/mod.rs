@@ -1,19 +1,23 @@
 //! What every layer speaks: errors, resource names, words, time, secrets, callers.
 
+pub mod allowance;
 pub mod auth;
 pub mod clock;
 pub mod digest;
 pub mod error;
 pub mod name;
 pub mod notify;
+pub mod random;
 pub mod reach;
 pub mod secret;
 pub mod words;
 
+pub use allowance::Allowances;
 pub use auth::{Access, Authenticate, Caller, Credential, Needs, Role, Who};
 pub use clock::Clock;
 pub use digest::sha256;
 pub use error::{Error, Result, Violation};
 pub use name::{EffectName, RecordName, ResourceId, RunName, SyncName, TenantId, TokenName};
+pub use random::random_bytes;
 pub use secret::Secret;
 pub(crate) use words::words;

@@ -41,7 +41,7 @@ pub use sessions::{Begun, Origin, Session, list as sessions, revoke, sweep};
 pub use stats::{Stats, stats};
 pub use update::{Update, update};
 
-use crate::base::{Error, Result, Secret, Violation};
+use crate::base::{Secret, error::gather};
 
 /// What the id of a session begins with, so that it is told from a key without asking anybody.
 const SESSION: &str = "sl_session_";
@@ -49,19 +49,4 @@ const SESSION: &str = "sl_session_";
 /// Whether this is the id of a session, right or wrong.
 pub fn is_session(text: &Secret) -> bool {
     text.expose().starts_with(SESSION)
-}
-
-/// Keeps what is wrong and goes on, so that all faults of a request are named at once.
-fn gather<T>(wrong: &mut Vec<Violation>, result: Result<T>) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(Error::Invalid(violations)) => {
-            wrong.extend(violations);
-            None
-        }
-        Err(other) => {
-            wrong.push(Violation::new("", other.to_string()));
-            None
-        }
-    }
 }

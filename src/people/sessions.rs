@@ -4,7 +4,7 @@ use crate::{
     api::page::Page,
     app::App,
     audit,
-    base::{Error, Result, Secret, reach},
+    base::{Error, Result, Secret, random_bytes, reach},
     db::Tx,
     people::{
         PersonName, SESSION, SessionName, gather,
@@ -20,8 +20,6 @@ use zeroize::Zeroizing;
 
 /// The last use is written down so often, at most.
 pub(super) const WRITTEN_EVERY: TimeDelta = TimeDelta::minutes(1);
-/// Random bytes of what shows a session.
-const BYTES: usize = 32;
 /// Characters of what a program calls itself.
 const LONGEST_AGENT: usize = 200;
 /// Logins are counted over 30 days; these are kept a little longer.
@@ -87,9 +85,7 @@ pub(super) async fn begin(
     if let Some((user, session)) = standing().user {
         store::end_session(tx, user.0, session).await?;
     }
-    let mut bytes = Zeroizing::new([0; BYTES]);
-    aws_lc_rs::rand::fill(bytes.as_mut_slice()).map_err(|_| Error::internal("no random bytes"))?;
-    let text = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice()));
+    let text = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(random_bytes()?));
     let token = Secret::new(format!("{SESSION}{}", text.as_str()));
     let address = reach::caller().and_then(|caller| caller.address);
     let address = address.map(|address| address.to_string());

@@ -12,7 +12,7 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use tonic::{Status, body::Body};
+use tonic::body::Body;
 use tower::Service;
 use tracing::{Instrument as _, Span, field::Empty};
 
@@ -54,7 +54,7 @@ where
         let within = span.clone();
         let surrounded = async move {
             let answer = AssertUnwindSafe(answer).catch_unwind().await;
-            let answer = answer.unwrap_or_else(|panic| Ok(broken(&*panic).into_http()));
+            let answer = answer.unwrap_or_else(|panic| Ok(status::answer(broken(&*panic))));
             answer.map(|mut answer| {
                 finish(&within, answer.headers_mut());
                 answer.map(|body| {
@@ -107,14 +107,14 @@ fn finish(span: &Span, headers: &mut HeaderMap) {
     }
 }
 
-/// The answer for a handler that panicked; the message goes to the log only.
-fn broken(panic: &(dyn Any + Send)) -> Status {
+/// Why a handler that panicked has no answer; the message goes to the log only.
+fn broken(panic: &(dyn Any + Send)) -> Error {
     let message = panic
         .downcast_ref::<&str>()
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
-    Error::internal(format!("a handler panicked: {message}")).into()
+    Error::internal(format!("a handler panicked: {message}"))
 }
 
 /// The body of an answer: streams panic here, and say here how they ended.
@@ -144,8 +144,7 @@ impl http_body::Body for Answer {
             Ok(polled) => ready!(polled),
             Err(panic) => {
                 self.broken = true;
-                let headers = broken(&*panic).into_http::<Body>().headers().clone();
-                Some(Ok(Frame::trailers(headers)))
+                Some(Ok(Frame::trailers(status::trailers(broken(&*panic)))))
             }
         };
         if let Some(Ok(frame)) = &mut frame

@@ -1,7 +1,7 @@
 //! A call ends in time: when its caller stops waiting (`grpc-timeout`), and in any case after the longest time that the
 //! settings allow. Streams go on for as long as they have something to say; the time is the one until they begin.
 
-use crate::base::Error;
+use crate::{api::status, base::Error};
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use std::{
@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tonic::{Status, body::Body};
+use tonic::body::Body;
 use tower::Service;
 
 /// A caller that is answered this much before its deadline still hears why.
@@ -74,10 +74,7 @@ where
         Box::pin(async move {
             match tokio::time::timeout(time, answer).await {
                 Ok(answer) => answer,
-                Err(_) => {
-                    let status: Status = Error::Late { what }.into();
-                    Ok(status.into_http())
-                }
+                Err(_) => Ok(status::answer(Error::Late { what })),
             }
         })
     }

@@ -1,7 +1,7 @@
 //! Stands before the services that need an application: until it is open they answer that it is not. Health and
 //! reflection, which need none, are answered all the time.
 
-use crate::{app::Door, base::Error};
+use crate::{api::status, app::Door, base::Error};
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use std::{
@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
-use tonic::{Status, body::Body, service::Routes};
+use tonic::{body::Body, service::Routes};
 use tower::Service;
 
 /// What is answered in any case.
@@ -82,14 +82,12 @@ where
             let outcome = gate.door.app().await;
             match (outcome, gate.opened.get()) {
                 (Ok(_), Some(routes)) => routes.clone().call(request).await,
-                (Err(error), _) => Ok(refuse(error)),
-                (Ok(_), None) => Ok(refuse(Error::internal("a door is open before its gate"))),
+                (Err(error), _) => Ok(status::answer(error)),
+                (Ok(_), None) => {
+                    let error = Error::internal("a door is open before its gate");
+                    Ok(status::answer(error))
+                }
             }
         })
     }
-}
-
-fn refuse(error: Error) -> Response<Body> {
-    let status: Status = error.into();
-    status.into_http()
 }

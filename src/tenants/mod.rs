@@ -19,19 +19,4 @@ pub use rpc::Tenants;
 pub use store::owned_tables;
 pub use tenant::{State, Tenant};
 
-use crate::base::{Error, Result, Violation};
-
-/// The value, or else its violations beside those that are known already.
-fn gather<T>(wrong: &mut Vec<Violation>, result: Result<T>) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(Error::Invalid(violations)) => {
-            wrong.extend(violations);
-            None
-        }
-        Err(other) => {
-            wrong.push(Violation::new("", other.to_string()));
-            None
-        }
-    }
-}
+use crate::base::error::gather;

@@ -16,6 +16,7 @@ use crate::{
     base::{
         Access, Caller, Error, Needs, Result, Role, Secret, TokenName, Violation, Who,
         error::all_valid,
+        random_bytes,
         reach::{self, Reach},
         sha256,
     },
@@ -33,7 +34,6 @@ use crate::{
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::{fmt::Write as _, sync::Arc};
-use zeroize::Zeroizing;
 
 /// How long a person has for the consent page.
 const OPEN_FOR: TimeDelta = TimeDelta::minutes(10);
@@ -358,10 +358,7 @@ fn hash(state: &Secret) -> String {
 
 /// 256 random bits as text.
 fn random_secret() -> Result<Secret> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    aws_lc_rs::rand::fill(bytes.as_mut_slice())
-        .map_err(|_| Error::internal("the system gives no random bytes"))?;
-    Ok(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice())))
+    Ok(Secret::new(BASE64_URL_SAFE_NO_PAD.encode(random_bytes()?)))
 }
 
 pub(super) fn verifier_place<'a>(name: &'a TokenName, state_hash: &'a str) -> Place<'a> {

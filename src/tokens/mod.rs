@@ -52,7 +52,7 @@ pub use update::{Update, update};
 pub use view::{Event, events, get, list};
 
 use crate::{
-    base::{Error, Result, TokenName, Violation, words},
+    base::{TokenName, error::gather, words},
     connectors::google::scopes,
     vault::Place,
 };
@@ -205,21 +205,6 @@ impl fmt::Display for Scopes {
 impl From<String> for Scopes {
     fn from(text: String) -> Self {
         Self::parse(&text)
-    }
-}
-
-/// The value, or its violations added to `wrong`.
-fn gather<T>(wrong: &mut Vec<Violation>, result: Result<T>) -> Option<T> {
-    match result {
-        Ok(value) => Some(value),
-        Err(Error::Invalid(violations)) => {
-            wrong.extend(violations);
-            None
-        }
-        Err(other) => {
-            wrong.push(Violation::new("", other.to_string()));
-            None
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One sealing key, and the name it goes by.
 
-use crate::base::{Error, Result, Secret};
+use crate::base::{Error, Result, Secret, random_bytes};
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
     digest::{Context, SHA256},
@@ -79,10 +79,7 @@ impl Key {
 
     /// Thirty-two fresh random bytes in base64.
     pub(super) fn generate() -> Result<Secret> {
-        let mut bytes = Zeroizing::new([0; LENGTH]);
-        aws_lc_rs::rand::fill(bytes.as_mut_slice())
-            .map_err(|_| Error::internal("the system gives no random bytes"))?;
-        Ok(Secret::new(BASE64_STANDARD.encode(bytes.as_slice())))
+        Ok(Secret::new(BASE64_STANDARD.encode(random_bytes()?)))
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, Unspecified> {

@@ -3,7 +3,7 @@
 use crate::{
     base::{Error, Secret},
     people::{self, Login, Origin},
-    web::{Site, problem::Problem},
+    web::{Site, page::escaped, problem::Problem},
 };
 use axum::{
     Form, Router,
@@ -204,21 +204,6 @@ fn local(to: &str) -> &str {
         true => to,
         false => HOME,
     }
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! The text of a key: how it begins, how it is made, and its hash.
 
 use crate::{
-    base::{Error, Result, Secret, sha256},
+    base::{Result, Secret, random_bytes, sha256},
     tenants::keys::Kind,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use zeroize::Zeroizing;
 
 /// How a widget's key begins.
 const WIDGET: &str = "pk_live_";
@@ -18,8 +17,6 @@ const BEGINNINGS: [&str; 6] = [
     "gs_test_",
     "spy_live_",
 ];
-/// Random bytes in a key of ours.
-const BYTES: usize = 32;
 /// So many characters after the beginning are shown, to tell keys apart: 24 bits of 256.
 const TOLD: usize = 4;
 /// No key is longer.
@@ -27,9 +24,7 @@ const LONGEST: usize = 200;
 
 /// A new key.
 pub(super) fn generate(kind: Kind, test: bool) -> Result<Secret> {
-    let mut bytes = Zeroizing::new([0_u8; BYTES]);
-    aws_lc_rs::rand::fill(bytes.as_mut_slice())
-        .map_err(|_| Error::internal("the system gives no random numbers"))?;
+    let bytes = random_bytes()?;
     Ok(Secret::new(match (kind, test) {
         (Kind::Widget, _) => format!("{WIDGET}{}", hex(&bytes[..])),
         (Kind::Secret, false) => format!("sl_live_{}", BASE64_URL_SAFE_NO_PAD.encode(bytes)),
