@@ -11,13 +11,15 @@ use crate::{
         standing::standing,
         store::{self, New},
     },
-    tenants::attempts::Attempts,
+    tenants::{self, Tenant, attempts::Attempts},
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// Letters of a name that go into the id of its tenant.
 const TENANT_LETTERS: usize = 40;
+/// Letters of a name that go into what its tenant is called for people.
+const SHOWN_LETTERS: usize = 80;
 
 /// Somebody to be made.
 #[derive(Clone, Debug, Default)]
@@ -138,16 +140,11 @@ pub(super) async fn welcome(
     }
     let name = person.username.as_deref().or(person.email.as_deref());
     let name = name.unwrap_or_default();
-    let tenant = tenant_id(name)?;
-    store::add_tenant(tx, &tenant, &format!("{name}'s Dashboard"), now).await?;
-    let entry = audit::Entry::new(
-        Some(tenant.clone()),
-        "tenant.create",
-        format!("tenants/{tenant}"),
-    );
-    audit::record(tx, entry.by(person.name()), now).await?;
+    let shown: String = name.chars().take(SHOWN_LETTERS).collect();
+    let tenant = Tenant::new(tenant_id(name)?, &format!("{shown}'s Dashboard"), now);
+    tenants::create::add(tx, &tenant, person.name()).await?;
     let membership = Membership {
-        tenant,
+        tenant: tenant.id,
         role: Role::Admin,
     };
     store::put_memberships(tx, person.person_id, &[membership], now).await

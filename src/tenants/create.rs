@@ -4,7 +4,7 @@ use crate::{
     app::App,
     audit,
     base::{Error, ResourceId, Result, Violation, error::all_valid},
-    db::Scope,
+    db::{Scope, Tx},
     tenants::{
         State, Tenant, gather, keys, store,
         tenant::{check_display_name, check_domains},
@@ -35,33 +35,35 @@ pub async fn create(app: &App, create: Create) -> Result<Tenant> {
     let domains = check_domains(&mut wrong, &create.allowed_domains);
     all_valid(wrong)?;
     let id = id.ok_or_else(|| Error::internal("a valid request lacks its id"))?;
-    let now = app.db.now();
+    let display_name = match create.display_name.as_str() {
+        "" => id.as_str(),
+        text => text,
+    };
     let tenant = Tenant {
-        display_name: match create.display_name.as_str() {
-            "" => id.to_string(),
-            text => text.to_owned(),
-        },
-        id,
         state: create.state.unwrap_or(State::Active),
         allowed_domains: Json(domains),
-        version: 1,
-        created_at: now,
-        updated_at: now,
+        ..Tenant::new(id.clone(), display_name, app.db.now())
     };
     let mut tx = app.db.write(Scope::System("make a tenant")).await?;
-    if !store::insert(&mut tx, &tenant).await? {
+    add(&mut tx, &tenant, audit::actor()).await?;
+    tx.commit().await?;
+    Ok(tenant)
+}
+
+/// Adds it within a transaction; the audit says that `by` did. `Exists` when the id is taken.
+pub async fn add(tx: &mut Tx, tenant: &Tenant, by: impl ToString) -> Result<()> {
+    if !store::insert(tx, tenant).await? {
         return Err(Error::Exists {
             kind: "tenant",
             name: tenant.name(),
         });
     }
     // What was left of an earlier tenant of this id is not this one's.
-    if keys::drop_left(&mut tx, tenant.id.as_str()).await? {
-        keys::changed(&mut tx).await?;
+    if keys::drop_left(tx, tenant.id.as_str()).await? {
+        keys::changed(tx).await?;
     }
     let entry = audit::Entry::new(Some(tenant.id.clone()), "tenant.create", tenant.name());
-    audit::record(&mut tx, entry, now).await?;
-    tx.commit().await?;
-    tracing::info!(tenant = %tenant.id, "a tenant was made");
-    Ok(tenant)
+    audit::record(tx, entry.by(by), tenant.created_at).await?;
+    tracing::info!(tenant = %tenant.id, "a tenant is made");
+    Ok(())
 }

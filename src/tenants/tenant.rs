@@ -35,6 +35,19 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// One that is served from `now` on; every page may show its widget.
+    pub fn new(id: TenantId, display_name: &str, now: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            display_name: display_name.to_owned(),
+            state: State::Active,
+            allowed_domains: Json(Vec::new()),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// `tenants/{tenant}`.
     pub fn name(&self) -> String {
         format!("tenants/{}", self.id)

@@ -88,15 +88,3 @@ pub(in crate::people) async fn missing_tenants(
     }
     Ok(missing)
 }
-
-/// Makes the tenant of somebody who registered.
-pub(in crate::people) async fn add_tenant(
-    tx: &mut Tx,
-    tenant: &TenantId,
-    display_name: &str,
-    at: DateTime<Utc>,
-) -> Result<()> {
-    const SQL: &str =
-        "INSERT INTO tenants (tenant_id, display_name, created_at) VALUES ($1, $2, $3)";
-    execute!(tx, SQL, tenant.as_str(), display_name, at).map(drop)
-}
