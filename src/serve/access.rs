@@ -10,7 +10,10 @@ use crate::{
     },
     config::{Auth, BasicAuth},
     people,
-    tenants::{attempts::Attempts, keys::Keys},
+    tenants::{
+        attempts::Attempts,
+        keys::{Keys, Use},
+    },
 };
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use futures::future::BoxFuture;
@@ -38,13 +41,6 @@ pub(super) struct Access {
     passwords: Attempts,
     /// Who guesses keys meanwhile.
     attempts: Attempts,
-}
-
-/// Whether a key's question is a call of its own.
-#[derive(Clone, Copy)]
-enum Counts {
-    Call,
-    Nothing,
 }
 
 struct Expected {
@@ -75,19 +71,8 @@ impl Access {
         credential: Option<&Credential>,
         address: Option<IpAddr>,
     ) -> Result<Arc<Caller>> {
-        if let Some(keys) = self.keys_if_open() {
-            keys.admit(address).await?;
-        }
-        let caller = match credential {
-            None => return self.nothing_shown(address).map(Arc::new),
-            Some(Credential::Basic { username, password }) => {
-                return self.password(username, password, address).map(Arc::new);
-            }
-            Some(Credential::Bearer(text)) => {
-                self.key_or_session(text, address, Counts::Nothing).await?
-            }
-        };
-        self.without_disabled(caller).await
+        self.admit(address).await?;
+        self.recognise(credential, address, Use::Continued).await
     }
 
     async fn decide(
@@ -96,22 +81,8 @@ impl Access {
         address: Option<IpAddr>,
         needs: Needs,
     ) -> Result<Arc<Caller>> {
-        // Before the database answered the first time there is nothing to be seen, and there are no rules.
-        if let Some(keys) = self.keys_if_open() {
-            keys.admit(address).await?;
-        }
-        let decided = match credential {
-            None => self.nothing_shown(address).map(Arc::new),
-            Some(Credential::Basic { username, password }) => {
-                self.password(username, password, address).map(Arc::new)
-            }
-            Some(Credential::Bearer(text)) => {
-                match self.key_or_session(text, address, Counts::Call).await {
-                    Ok(caller) => self.without_disabled(caller).await,
-                    refused => refused,
-                }
-            }
-        };
+        self.admit(address).await?;
+        let decided = self.recognise(credential, address, Use::Call).await;
         let guesses = self.guesses(credential);
         match decided {
             // Who has a session that ended must be able to log in again; who guesses is counted here, too.
@@ -130,6 +101,34 @@ impl Access {
                 Err(Error::Unauthenticated { reason, message })
             }
             decided => decided,
+        }
+    }
+
+    /// Whether the rules of the installation take anything from there. Before the database answered the first time there is
+    /// nothing to be seen, and there are no rules.
+    async fn admit(&self, address: Option<IpAddr>) -> Result<()> {
+        match self.keys_if_open() {
+            Some(keys) => keys.admit(address).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Who shows this.
+    async fn recognise(
+        &self,
+        credential: Option<&Credential>,
+        address: Option<IpAddr>,
+        used: Use,
+    ) -> Result<Arc<Caller>> {
+        match credential {
+            None => self.nothing_shown(address).map(Arc::new),
+            Some(Credential::Basic { username, password }) => {
+                self.password(username, password, address).map(Arc::new)
+            }
+            Some(Credential::Bearer(text)) => {
+                let caller = self.key_or_session(text, address, used).await?;
+                self.without_disabled(caller).await
+            }
         }
     }
 
@@ -156,12 +155,9 @@ impl Access {
                 // A password can be guessed: after too many wrong ones not even the right one is looked at.
                 self.passwords().check(address)?;
                 match expected {
-                    Some(expected) if expected.fits(username, password.expose()) => Ok(Caller {
-                        name: expected.username.clone(),
-                        who: Who::Password,
-                        access: Allowed::Instance(Role::Admin),
-                        address,
-                    }),
+                    Some(expected) if expected.fits(username, password.expose()) => {
+                        Ok(of_settings(&expected.username, address))
+                    }
                     _ => Err(refused(WRONG, "the name or the password is wrong")),
                 }
             }
@@ -172,26 +168,18 @@ impl Access {
         &self,
         text: &Secret,
         address: Option<IpAddr>,
-        counts: Counts,
+        used: Use,
     ) -> Result<Arc<Caller>> {
         let digest = sha256(text.expose());
         if let Some(expected) = &self.admin_key
             && verify_slices_are_equal(&digest, expected).is_ok()
         {
-            return Ok(Arc::new(Caller {
-                name: SETTINGS_KEY.to_owned(),
-                who: Who::Password,
-                access: Allowed::Instance(Role::Admin),
-                address,
-            }));
+            return Ok(Arc::new(of_settings(SETTINGS_KEY, address)));
         }
         let keys = self.keys().await?;
         match people::is_session(text) {
             true => people::authenticate(keys.app(), text, address).await,
-            false => match counts {
-                Counts::Call => keys.authenticate(text, &digest, address).await,
-                Counts::Nothing => keys.still(text, &digest, address).await,
-            },
+            false => keys.authenticate(text, &digest, address, used).await,
         }
     }
 
@@ -245,6 +233,16 @@ impl Access {
     }
 }
 
+/// Who shows what stands in the settings may do everything.
+fn of_settings(name: &str, address: Option<IpAddr>) -> Caller {
+    Caller {
+        name: name.to_owned(),
+        who: Who::Password,
+        access: Allowed::Instance(Role::Admin),
+        address,
+    }
+}
+
 fn refused_tenant(caller: &Caller) -> Error {
     Error::Denied {
         reason: "TENANT_DISABLED",
@@ -276,12 +274,7 @@ impl Authenticate for Access {
     }
 
     fn admit(&self, address: Option<IpAddr>) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            match self.keys_if_open() {
-                Some(keys) => keys.admit(address).await,
-                None => Ok(()),
-            }
-        })
+        Box::pin(self.admit(address))
     }
 
     fn refused(&self, caller: Option<&Caller>, address: Option<IpAddr>, call: &str, reason: &str) {

@@ -27,6 +27,15 @@ pub struct Keys {
     passwords: Arc<Attempts>,
 }
 
+/// What a key is shown for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// A call, which counts.
+    Call,
+    /// The same call once more, because it is still being answered.
+    Continued,
+}
+
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keys")
@@ -80,20 +89,12 @@ impl Keys {
         text: &Secret,
         digest: &[u8; 32],
         address: Option<IpAddr>,
+        used: Use,
     ) -> Result<Arc<Caller>> {
         let entry = self.secret(text, digest, address).await?;
-        self.count(&entry)?;
-        Ok(entry.caller(address))
-    }
-
-    /// The same for a call that is still being answered, which is not another one.
-    pub async fn still(
-        &self,
-        text: &Secret,
-        digest: &[u8; 32],
-        address: Option<IpAddr>,
-    ) -> Result<Arc<Caller>> {
-        let entry = self.secret(text, digest, address).await?;
+        if used == Use::Call {
+            self.count(&entry)?;
+        }
         Ok(entry.caller(address))
     }
 

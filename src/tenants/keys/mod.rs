@@ -20,7 +20,7 @@ mod slow;
 mod spent;
 mod store;
 
-pub use authenticate::{Keys, widget_tenant};
+pub use authenticate::{Keys, Use, widget_tenant};
 pub use books::{flush, keep_books};
 pub use bootstrap::bootstrap;
 pub use create::{Create, create};

@@ -17,7 +17,7 @@ use syncline::{
     config::Config,
     db::{Scope, execute},
     outbound::{Options, Outbound},
-    tenants::keys::{self, Create, Key, Keys},
+    tenants::keys::{self, Create, Key, Keys, Use},
     tokens,
 };
 use tempfile::TempDir;
@@ -121,7 +121,9 @@ async fn show(app: &App, key: &Secret) -> Result<Arc<Caller>, Error> {
 
 async fn show_from(app: &App, key: &Secret, from: Option<IpAddr>) -> Result<Arc<Caller>, Error> {
     let digest = sha256(key.expose());
-    Keys::of(app).authenticate(key, &digest, from).await
+    Keys::of(app)
+        .authenticate(key, &digest, from, Use::Call)
+        .await
 }
 
 fn reason(error: &Error) -> &'static str {
