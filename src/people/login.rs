@@ -84,7 +84,7 @@ async fn by_password(app: &App, login: &Login, origin: &Origin) -> Result<(Profi
     let key = rules::key(&login.login);
     let memory = memory::of(app);
     let address = reach::caller().and_then(|caller| caller.address);
-    memory.attempts().take(&key, address, app.db.now())?;
+    memory.attempts().take(&key, address)?;
     let mut tx = app.db.read(store::SCOPE).await?;
     // PostgreSQL takes no such text, and nobody has such a name.
     let person = match key.contains('\0') {

@@ -131,7 +131,7 @@ async fn check_current(
     let memory = memory::of(app);
     let key = person.name().to_string();
     let address = reach::caller().and_then(|caller| caller.address);
-    memory.attempts().take(&key, address, app.db.now())?;
+    memory.attempts().take(&key, address)?;
     match password::verify(app, shown, person.password_hash.clone()).await? {
         Verdict::Wrong => Err(Error::Denied {
             reason: "PASSWORD_WRONG",
