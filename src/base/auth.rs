@@ -66,7 +66,7 @@ impl FromStr for Role {
 
 /// Where somebody may do it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum Permissions {
     /// In every tenant, and with the installation itself: its queues, keys, users.
     Instance(Role),
     /// In these tenants; no other exists for them.
@@ -75,7 +75,7 @@ pub enum Access {
     Both(Role, BTreeMap<TenantId, Role>),
 }
 
-impl Access {
+impl Permissions {
     /// For who showed nothing and may still ask something, as to log in.
     pub fn none() -> Self {
         Self::Tenants(BTreeMap::new())
@@ -158,18 +158,18 @@ pub struct Caller {
     /// What was shown.
     pub who: Who,
     /// What it allows.
-    pub access: Access,
+    pub permissions: Permissions,
     /// Where the call comes from, as far as that is known.
     pub address: Option<IpAddr>,
 }
 
 impl Caller {
     /// Who shows nothing, with what that allows.
-    pub fn nobody(access: Access, address: Option<IpAddr>) -> Self {
+    pub fn nobody(permissions: Permissions, address: Option<IpAddr>) -> Self {
         Self {
             name: "anybody".to_owned(),
             who: Who::Nobody,
-            access,
+            permissions,
             address,
         }
     }
@@ -196,9 +196,9 @@ impl Needs {
     pub fn check(self, caller: &Caller) -> Result<()> {
         let (held, needed, whose) = match self {
             Self::Open | Self::Nothing | Self::Caller => return Ok(()),
-            Self::Tenant(needed) => (caller.access.highest(), needed, ""),
+            Self::Tenant(needed) => (caller.permissions.highest(), needed, ""),
             Self::Instance(needed) => (
-                caller.access.instance_role(),
+                caller.permissions.instance_role(),
                 needed,
                 " of the whole installation",
             ),
@@ -249,14 +249,14 @@ pub trait Authenticate: Send + Sync {
 mod tests {
     use super::*;
 
-    fn caller(access: Access) -> Caller {
-        Caller::nobody(access, None)
+    fn caller(permissions: Permissions) -> Caller {
+        Caller::nobody(permissions, None)
     }
 
     #[test]
     fn a_role_may_do_what_the_lower_ones_may() {
         assert!(Role::Viewer < Role::Operator && Role::Operator < Role::Admin);
-        let operator = caller(Access::Instance(Role::Operator));
+        let operator = caller(Permissions::Instance(Role::Operator));
         assert!(Needs::Instance(Role::Viewer).check(&operator).is_ok());
         assert!(Needs::Tenant(Role::Operator).check(&operator).is_ok());
         assert!(Needs::Instance(Role::Admin).check(&operator).is_err());
@@ -265,27 +265,28 @@ mod tests {
     #[test]
     fn an_admin_of_a_tenant_is_nobody_to_the_installation() {
         let tenant: TenantId = "a".parse().unwrap();
-        let admin = caller(Access::tenant(tenant.clone(), Role::Admin));
+        let admin = caller(Permissions::tenant(tenant.clone(), Role::Admin));
         assert!(Needs::Tenant(Role::Admin).check(&admin).is_ok());
         assert!(Needs::Instance(Role::Viewer).check(&admin).is_err());
-        assert_eq!(admin.access.role_in(&"b".parse().unwrap()), None);
+        assert_eq!(admin.permissions.role_in(&"b".parse().unwrap()), None);
     }
 
     #[test]
     fn a_role_in_a_tenant_adds_to_one_over_the_installation() {
         let tenant = |id: &str| -> TenantId { id.parse().unwrap() };
-        let both = |role| Access::of(Some(Role::Viewer), BTreeMap::from([(tenant("a"), role)]));
+        let both =
+            |role| Permissions::of(Some(Role::Viewer), BTreeMap::from([(tenant("a"), role)]));
         let admin = both(Role::Admin);
         assert_eq!(admin.role_in(&tenant("a")), Some(Role::Admin));
         assert_eq!(admin.role_in(&tenant("b")), Some(Role::Viewer));
         assert_eq!(admin.instance_role(), Some(Role::Viewer));
         assert_eq!(admin.highest(), Some(Role::Admin));
-        assert_eq!(both(Role::Viewer), Access::Instance(Role::Viewer));
+        assert_eq!(both(Role::Viewer), Permissions::Instance(Role::Viewer));
     }
 
     #[test]
     fn who_may_do_nothing_may_still_log_in() {
-        let nobody = caller(Access::none());
+        let nobody = caller(Permissions::none());
         assert!(Needs::Nothing.check(&nobody).is_ok());
         assert!(Needs::Tenant(Role::Viewer).check(&nobody).is_err());
     }

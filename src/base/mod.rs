@@ -13,7 +13,7 @@ pub mod secret;
 pub mod words;
 
 pub use allowance::Allowances;
-pub use auth::{Access, Authenticate, Caller, Credential, Needs, Role, Who};
+pub use auth::{Authenticate, Caller, Credential, Needs, Permissions, Role, Who};
 pub use clock::Clock;
 pub use digest::sha256;
 pub use error::{Error, Result, Violation};

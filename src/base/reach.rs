@@ -44,7 +44,7 @@ impl Reach {
 /// Whether the call may do what it does in `tenant`. [`Error::NotFound`] where the tenant does not exist for its caller,
 /// [`Error::Denied`] where it does, and the role is too low.
 pub fn check(tenant: &TenantId) -> Result<()> {
-    let within = REACH.try_with(|reach| match reach.caller.access.role_in(tenant) {
+    let within = REACH.try_with(|reach| match reach.caller.permissions.role_in(tenant) {
         Some(role) if role >= reach.needed => Ok(()),
         Some(_) => Err(role_too_low(reach.needed, &format!(" in tenants/{tenant}"))),
         None => Err(Error::not_found("tenant", format!("tenants/{tenant}"))),
@@ -67,14 +67,14 @@ pub fn caller() -> Option<Arc<Caller>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Access;
+    use crate::base::Permissions;
 
     fn tenant(id: &str) -> TenantId {
         id.parse().unwrap()
     }
 
     fn viewer_of(id: &str, needs: Needs) -> Reach {
-        let access = Access::tenant(tenant(id), Role::Viewer);
+        let access = Permissions::tenant(tenant(id), Role::Viewer);
         Reach::new(Arc::new(Caller::nobody(access, None)), needs)
     }
 

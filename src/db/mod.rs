@@ -179,16 +179,16 @@ impl Db {
 
     /// Begins a transaction that only reads. Drop it when done.
     pub async fn read(&self, scope: Scope) -> Result<Tx> {
-        self.begin(scope, Access::Read).await
+        self.begin(scope, Mode::Read).await
     }
 
     /// Begins a transaction that may write. Nothing of it stays unless [`Tx::commit`] returns `Ok`. Never hold one over
     /// I/O to the outside: on SQLite nobody else can write meanwhile.
     pub async fn write(&self, scope: Scope) -> Result<Tx> {
-        self.begin(scope, Access::Write).await
+        self.begin(scope, Mode::Write).await
     }
 
-    async fn begin(&self, scope: Scope, access: Access) -> Result<Tx> {
+    async fn begin(&self, scope: Scope, mode: Mode) -> Result<Tx> {
         if let Scope::Tenant(tenant) = &scope {
             reach::check(tenant)?;
         }
@@ -196,7 +196,7 @@ impl Db {
         let forgets = self.0.options.forgets_tenants && matches!(scope, Scope::Tenant(_));
         match &self.0.pool {
             Pool::Postgres(pool) => {
-                let sql = tx::postgres_begin(&self.0.options.schema, &scope, access);
+                let sql = tx::postgres_begin(&self.0.options.schema, &scope, mode);
                 // Safe: the schema was checked to be an identifier and a tenant id has no quote in it.
                 let begun = in_time(pool.begin_with(AssertSqlSafe(sql))).await;
                 let tx = begun.map_err(|cause| self.no_connection(cause))?;
@@ -204,9 +204,9 @@ impl Db {
                 Ok(Tx::new(inner, &self.0.open, forgets))
             }
             Pool::Sqlite { write, read } => {
-                let inner = match access {
-                    Access::Read => read.begin_with("BEGIN DEFERRED").await?,
-                    Access::Write => write.begin_with("BEGIN IMMEDIATE").await?,
+                let inner = match mode {
+                    Mode::Read => read.begin_with("BEGIN DEFERRED").await?,
+                    Mode::Write => write.begin_with("BEGIN IMMEDIATE").await?,
                 };
                 Ok(Tx::new(Inner::Sqlite(inner), &self.0.open, forgets))
             }
@@ -241,7 +241,7 @@ impl Db {
 
 /// Whether a transaction may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
+pub(crate) enum Mode {
     Read,
     Write,
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     base::{Result, TenantId},
-    db::Access,
+    db::Mode,
 };
 use regex::Regex;
 use sqlx::{AssertSqlSafe, Postgres, SqlSafeStr, SqlStr, Sqlite, Transaction};
@@ -99,11 +99,11 @@ fn forget_tenants(sql: &str) -> SqlStr {
 }
 
 /// The text that begins a transaction on PostgreSQL: one round trip for `BEGIN`, role, tenant and schema.
-pub(crate) fn postgres_begin(schema: &str, scope: &Scope, access: Access) -> String {
+pub(crate) fn postgres_begin(schema: &str, scope: &Scope, mode: Mode) -> String {
     // Not READ WRITE: a standby refuses that as a feature it lacks, but refuses a plain one's first write as read-only.
-    let begin = match access {
-        Access::Read => "BEGIN READ ONLY",
-        Access::Write => "BEGIN",
+    let begin = match mode {
+        Mode::Read => "BEGIN READ ONLY",
+        Mode::Write => "BEGIN",
     };
     let (role, tenant) = match scope {
         Scope::Tenant(tenant) => ("app", tenant.as_str()),

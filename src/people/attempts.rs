@@ -4,7 +4,7 @@
 
 use crate::{
     base::{Allowances, Error, Result, sha256},
-    tenants::attempts::Place,
+    tenants::attempts::Source,
 };
 use std::{
     net::IpAddr,
@@ -22,7 +22,7 @@ const FIRST_ANYWHERE: u32 = 100;
 
 /// Who may be tried how often.
 pub(super) struct Attempts {
-    by_place: Allowances<(Name, Place)>,
+    by_source: Allowances<(Name, Source)>,
     anywhere: Allowances<Name>,
 }
 
@@ -31,7 +31,7 @@ type Name = [u8; 32];
 impl Default for Attempts {
     fn default() -> Self {
         Self {
-            by_place: Allowances::new(FIRST, EVERY),
+            by_source: Allowances::new(FIRST, EVERY),
             anywhere: Allowances::new(FIRST_ANYWHERE, EVERY_ANYWHERE),
         }
     }
@@ -45,10 +45,10 @@ impl Attempts {
 
     fn take_at(&self, name: &str, address: Option<IpAddr>, now: Instant) -> Result<()> {
         let name = sha256(name);
-        let place = (name, Place::of(address));
-        self.by_place.take(place, now).map_err(too_many)?;
+        let source = (name, Source::of(address));
+        self.by_source.take(source, now).map_err(too_many)?;
         self.anywhere.take(name, now).map_err(|wait| {
-            self.by_place.give_back(place);
+            self.by_source.give_back(source);
             too_many(wait)
         })
     }
@@ -56,7 +56,7 @@ impl Attempts {
     /// Gives an attempt back that succeeded.
     pub(super) fn give_back(&self, name: &str, address: Option<IpAddr>) {
         let name = sha256(name);
-        self.by_place.give_back((name, Place::of(address)));
+        self.by_source.give_back((name, Source::of(address)));
         self.anywhere.give_back(name);
     }
 }

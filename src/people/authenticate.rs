@@ -6,7 +6,7 @@ use crate::{
     people::{
         PersonName, SESSION,
         memory::{self, Known, hash_of},
-        person::access,
+        person::permissions,
         sessions::{WRITTEN_EVERY, idle_after},
         store,
     },
@@ -84,7 +84,7 @@ async fn read(app: &App, hash: &[u8; 32], address: Option<IpAddr>) -> Result<Opt
             user: row.person_id,
             session: row.session_id,
         },
-        access: access(person.instance_role(), &memberships),
+        permissions: permissions(person.instance_role(), &memberships),
         address,
     };
     let idle_at = idle.map(|idle| used_at + idle + WRITTEN_EVERY);

@@ -1,6 +1,6 @@
 //! A person as rows have it, and the names of people and their sessions.
 
-use crate::base::{Access, Error, Result, Role, TenantId, name::shown};
+use crate::base::{Error, Permissions, Result, Role, TenantId, name::shown};
 use chrono::{DateTime, Utc};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 use uuid::Uuid;
@@ -141,17 +141,17 @@ pub struct Profile {
 
 impl Profile {
     /// What it allows.
-    pub fn access(&self) -> Access {
-        access(self.person.instance_role(), &self.memberships)
+    pub fn permissions(&self) -> Permissions {
+        permissions(self.person.instance_role(), &self.memberships)
     }
 }
 
 /// What a role over the installation and these memberships allow.
-pub(super) fn access(instance: Option<Role>, memberships: &[Membership]) -> Access {
+pub(super) fn permissions(instance: Option<Role>, memberships: &[Membership]) -> Permissions {
     let tenants = memberships
         .iter()
         .map(|membership| (membership.tenant.clone(), membership.role));
-    Access::of(instance, tenants.collect::<BTreeMap<_, _>>())
+    Permissions::of(instance, tenants.collect::<BTreeMap<_, _>>())
 }
 
 /// `users/{user}`.

@@ -82,14 +82,16 @@ impl AccountService for Accounts {
     async fn get_me(&self, _: Request<v1::GetMeRequest>) -> Answer<v1::GetMeResponse> {
         let user = people::me(&self.0).await?.map(v1::User::from);
         let caller = reach::caller();
-        let access = caller.as_ref().map(|caller| &caller.access);
-        let memberships = access.map(|access| access.tenants()).unwrap_or_default();
+        let permissions = caller.as_ref().map(|caller| &caller.permissions);
+        let memberships = permissions
+            .map(|permissions| permissions.tenants())
+            .unwrap_or_default();
         let memberships = memberships.into_iter().map(|(tenant, role)| {
             let tenant = tenant.clone();
             Membership { tenant, role }.into()
         });
         // Outside of calls everything may be done.
-        let role = access.map_or(Some(Role::Admin), |access| access.instance_role());
+        let role = permissions.map_or(Some(Role::Admin), |permissions| permissions.instance_role());
         Ok(Response::new(v1::GetMeResponse {
             user,
             actor: caller

@@ -32,7 +32,7 @@ pub(super) fn standing() -> Standing {
     };
     Standing {
         user,
-        role: caller.access.instance_role(),
+        role: caller.permissions.instance_role(),
         is_anybody: caller.who == Who::Nobody,
     }
 }

@@ -2,7 +2,7 @@
 //! works behind them once the database answers.
 
 mod accept;
-mod access;
+mod authenticator;
 mod call;
 mod certificate;
 mod crew;
@@ -91,7 +91,10 @@ pub async fn run(start: Start, listeners: Listeners, shutdown: CancellationToken
     let (keeper, door) = app::door();
     let tls = certificate::open(config.tls.as_ref())?;
     let (board, health_service) = health::Board::new(tls.clone()).await;
-    let guard = Guard::new(access::Access::new(&config.auth, door.clone()));
+    let guard = Guard::new(authenticator::Authenticator::new(
+        &config.auth,
+        door.clone(),
+    ));
     let gate = gate::Gate::new(door.clone());
     let always = Routes::new(health_service);
     let always = services::with_reflection(always, config)?;

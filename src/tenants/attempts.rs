@@ -17,11 +17,11 @@ use std::{
 
 /// Who guessed, and how often they still may. `None`: as often as they like.
 #[derive(Debug, Default)]
-pub struct Attempts(Option<Allowances<Place>>);
+pub struct Attempts(Option<Allowances<Source>>);
 
 /// Where guesses come from: an IPv4 address, or the /64 that one subscriber has in IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum Source {
     /// All of the address.
     V4(u32),
     /// The network.
@@ -58,30 +58,30 @@ impl Attempts {
 
     /// Whether `address` may guess once more. [`Error::Limited`] says when.
     pub fn check(&self, address: Option<IpAddr>) -> Result<()> {
-        self.ask(|left| left.check(Place::of(address), Instant::now()))
+        self.ask(|left| left.check(Source::of(address), Instant::now()))
     }
 
     /// Counts a wrong credential from `address`.
     pub fn failed(&self, address: Option<IpAddr>) {
         if let Some(left) = &self.0 {
-            left.spend(Place::of(address), Instant::now());
+            left.spend(Source::of(address), Instant::now());
         }
     }
 
     /// Uses up an attempt of `address`, before it is known whether it is a wrong one: however many are made at once, no
     /// more than allowed are looked at. [`Error::Limited`] where there is none left.
     pub fn reserve(&self, address: Option<IpAddr>) -> Result<()> {
-        self.ask(|left| left.take(Place::of(address), Instant::now()))
+        self.ask(|left| left.take(Source::of(address), Instant::now()))
     }
 
     /// Gives an attempt back that was reserved, and was none.
     pub fn give_back(&self, address: Option<IpAddr>) {
         if let Some(left) = &self.0 {
-            left.give_back(Place::of(address));
+            left.give_back(Source::of(address));
         }
     }
 
-    fn ask(&self, ask: impl FnOnce(&Allowances<Place>) -> Result<(), Duration>) -> Result<()> {
+    fn ask(&self, ask: impl FnOnce(&Allowances<Source>) -> Result<(), Duration>) -> Result<()> {
         let Some(left) = &self.0 else {
             return Ok(());
         };
@@ -94,7 +94,7 @@ impl Attempts {
     }
 }
 
-impl Place {
+impl Source {
     /// Where this address is.
     pub fn of(address: Option<IpAddr>) -> Self {
         match address.map(|address| address.to_canonical()) {

@@ -3,7 +3,7 @@
 use crate::{
     api::page::Page,
     app::App,
-    base::{Access, Result, TenantId, reach},
+    base::{Permissions, Result, TenantId, reach},
     db::Scope,
     tenants::{Tenant, store, tenant::not_found},
 };
@@ -17,9 +17,9 @@ pub async fn get(app: &App, id: &TenantId) -> Result<Tenant> {
 /// A page of the caller's tenants by id, and the token of the next page (empty on the last).
 pub async fn list(app: &App, page_size: i32, page_token: &str) -> Result<(Vec<Tenant>, String)> {
     let page = Page::parse(page_size, page_token, &["tenants"])?;
-    let among = reach::caller().and_then(|caller| match &caller.access {
-        Access::Instance(_) | Access::Both(..) => None,
-        Access::Tenants(roles) => Some(roles.keys().cloned().collect::<Vec<_>>()),
+    let among = reach::caller().and_then(|caller| match &caller.permissions {
+        Permissions::Instance(_) | Permissions::Both(..) => None,
+        Permissions::Tenants(roles) => Some(roles.keys().cloned().collect::<Vec<_>>()),
     });
     let mut tx = app
         .db

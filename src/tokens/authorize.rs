@@ -14,7 +14,7 @@ use crate::{
     app::App,
     audit::{self, Entry},
     base::{
-        Access, Caller, Error, Needs, Result, Role, Secret, TokenName, Violation, Who,
+        Caller, Error, Needs, Permissions, Result, Role, Secret, TokenName, Violation, Who,
         error::all_valid,
         random_bytes,
         reach::{self, Reach},
@@ -223,7 +223,7 @@ pub fn on_behalf_of(token: &TokenName, name: &str) -> Reach {
             name => name.to_owned(),
         },
         who: Who::Nobody,
-        access: Access::tenant(token.tenant.clone(), Role::Admin),
+        permissions: Permissions::tenant(token.tenant.clone(), Role::Admin),
         address: reach::caller().and_then(|caller| caller.address),
     };
     Reach::new(Arc::new(caller), Needs::Tenant(Role::Admin))

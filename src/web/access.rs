@@ -13,7 +13,7 @@ use http::Extensions;
 
 /// What a group of pages asks of its visitors.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct Admission {
     /// What all pages share.
     pub site: Site,
     /// What these ask.
@@ -23,20 +23,20 @@ pub struct Gate {
 /// Lets good callers through; their [`crate::base::Caller`] goes along as an extension, and what the page does is within
 /// their reach.
 pub async fn guard(
-    State(gate): State<Gate>,
+    State(admission): State<Admission>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let cookie = gate.site.cookies.session(request.headers());
+    let cookie = admission.site.cookies.session(request.headers());
     let (headers, extensions) = (request.headers(), request.extensions());
     let page = page(extensions);
-    let admitted = gate
+    let admitted = admission
         .site
         .guard
-        .admit(headers, cookie, extensions, gate.needs, page);
+        .admit(headers, cookie, extensions, admission.needs, page);
     let (caller, reach) = match admitted.await {
         Ok(admitted) => admitted,
-        Err(Error::Unauthenticated { .. }) if gate.site.asks_people(&request) => {
+        Err(Error::Unauthenticated { .. }) if admission.site.asks_people(&request) => {
             return Ok(login::first(request.uri()));
         }
         Err(error) => return Err(error.into()),

@@ -130,7 +130,7 @@ pub fn router(site: Site) -> Router {
 fn behind(site: &Site, needs: Needs, pages: Router<Site>) -> Router<Site> {
     let site = site.clone();
     pages.layer(from_fn_with_state(
-        access::Gate { site, needs },
+        access::Admission { site, needs },
         access::guard,
     ))
 }

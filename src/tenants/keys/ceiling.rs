@@ -35,7 +35,7 @@ impl Ceiling {
         };
         let usual = i64::from(app.config.auth.key_rate_limit);
         let usual_rate = (usual > 0).then_some(usual);
-        let is_bound_to_usual = caller.access.instance_role().is_none();
+        let is_bound_to_usual = caller.permissions.instance_role().is_none();
         let ceiling = Self {
             usual_rate,
             is_bound_to_usual,

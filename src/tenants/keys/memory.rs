@@ -6,7 +6,7 @@
 
 use crate::{
     app::App,
-    base::{Access, Caller, Error, Result, TenantId, Who},
+    base::{Caller, Error, Permissions, Result, TenantId, Who},
     db::{Scope, Tx},
     tenants::{
         keys::{Key, spent::Spent, store},
@@ -299,9 +299,9 @@ fn caller_of(key: &Key, address: Option<IpAddr>) -> Caller {
     Caller {
         name: key.name.to_string(),
         who: Who::Key(key.name.id),
-        access: match &key.name.tenant {
-            Some(tenant) => Access::tenant(tenant.clone(), key.role),
-            None => Access::Instance(key.role),
+        permissions: match &key.name.tenant {
+            Some(tenant) => Permissions::tenant(tenant.clone(), key.role),
+            None => Permissions::Instance(key.role),
         },
         address,
     }

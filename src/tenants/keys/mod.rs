@@ -116,8 +116,8 @@ fn check_role(tenant: Option<&TenantId>, role: Role) -> Result<()> {
         return Ok(());
     };
     let held = match tenant {
-        Some(tenant) => caller.access.role_in(tenant),
-        None => caller.access.instance_role(),
+        Some(tenant) => caller.permissions.role_in(tenant),
+        None => caller.permissions.instance_role(),
     };
     match (held, tenant) {
         (Some(held), _) if held >= role => Ok(()),

@@ -3,7 +3,7 @@
 
 use crate::{
     app::App,
-    base::{Access, Caller, Error, Needs, Result, Role, Secret, TenantId, Who, reach::Reach},
+    base::{Caller, Error, Needs, Permissions, Result, Role, Secret, TenantId, Who, reach::Reach},
     syncs::standing,
     tenants::{
         State as TenantState, keys,
@@ -166,7 +166,7 @@ fn sync(standing: &standing::Standing) -> Value {
 /// Whose key it is. Who tries many is slowed down, by where it comes from.
 async fn owner(app: &App, request: &Parts, key: &Secret) -> Result<TenantId> {
     let address = crate::api::auth::address(&request.extensions);
-    let nobody = Caller::nobody(Access::none(), address);
+    let nobody = Caller::nobody(Permissions::none(), address);
     let reach = Reach::new(Arc::new(nobody), Needs::Nothing);
     reach.contain(keys::widget_tenant(app, key)).await
 }
@@ -180,7 +180,7 @@ fn reach(tenant: &TenantId) -> Reach {
     let caller = Caller {
         name: widget::name_of(tenant),
         who: Who::Nobody,
-        access: Access::tenant(tenant.clone(), Role::Viewer),
+        permissions: Permissions::tenant(tenant.clone(), Role::Viewer),
         address: None,
     };
     Reach::new(Arc::new(caller), Needs::Tenant(Role::Viewer))

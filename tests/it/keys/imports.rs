@@ -5,7 +5,7 @@ use crate::kit::{Database, each_engine};
 use chrono::TimeDelta;
 use std::time::{Duration, Instant};
 use syncline::{
-    base::{Access, Role, Secret, sha256},
+    base::{Permissions, Role, Secret, sha256},
     outbound::Budget,
     tenants::keys::{self, Import, Kind, Shown, widget_tenant},
 };
@@ -77,8 +77,8 @@ async fn keys_with_a_sha_256_go_on_as_they_are(database: Database) {
             .unwrap();
         let caller = show(&house.app, &before).await.unwrap();
         assert_eq!(
-            caller.access,
-            Access::tenant(tenant("default"), Role::Operator)
+            caller.permissions,
+            Permissions::tenant(tenant("default"), Role::Operator)
         );
     }
 }
@@ -106,8 +106,8 @@ async fn a_key_with_bcrypt_is_verified_once_and_flagged(database: Database) {
         let secret = Secret::new(text);
         let caller = show(&house.app, &secret).await.unwrap();
         assert_eq!(
-            caller.access,
-            Access::tenant(tenant("default"), Role::Operator)
+            caller.permissions,
+            Permissions::tenant(tenant("default"), Role::Operator)
         );
         // From now on it is one look-up, on every replica.
         let replica = house.replica().await;

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 use syncline::{
-    base::{Access, Role, Secret},
+    base::{Permissions, Role, Secret},
     config::Config,
     db::{Scope, execute},
     tenants::{
@@ -43,7 +43,10 @@ async fn a_key_is_good_for_its_tenant_and_role_and_is_kept_as_a_hash(database: D
     let caller = show(&house.app, &secret).await.unwrap();
     assert_eq!(caller.name, key.name.to_string());
     let default = super::tenant("default");
-    assert_eq!(caller.access, Access::tenant(default, Role::Operator));
+    assert_eq!(
+        caller.permissions,
+        Permissions::tenant(default, Role::Operator)
+    );
     let (_, test) = house
         .create(Create {
             instance: true,
@@ -53,7 +56,7 @@ async fn a_key_is_good_for_its_tenant_and_role_and_is_kept_as_a_hash(database: D
         .await;
     assert!(test.expose().starts_with("sl_test_"));
     let caller = show(&house.app, &test).await.unwrap();
-    assert_eq!(caller.access, Access::Instance(Role::Viewer));
+    assert_eq!(caller.permissions, Permissions::Instance(Role::Viewer));
     let sql = match house.database.engine() {
         syncline::db::Engine::Postgres => "SELECT hash FROM syncline.api_keys",
         syncline::db::Engine::Sqlite => "SELECT hash FROM api_keys",
@@ -307,7 +310,7 @@ async fn of_replicas_that_start_together_one_makes_the_first_key(database: Datab
     let made: Vec<_> = made.into_iter().filter_map(Result::unwrap).collect();
     assert_eq!(made.len(), 1);
     let caller = show(&replicas[0], &made[0]).await.unwrap();
-    assert_eq!(caller.access, Access::Instance(Role::Admin));
+    assert_eq!(caller.permissions, Permissions::Instance(Role::Admin));
     let (listed, _) = keys::list(&house.app, "", true, 0, "").await.unwrap();
     assert_eq!(listed.len(), 1);
     keys::revoke(&house.app, &listed[0].name).await.unwrap();

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use std::sync::Arc;
 use syncline::{
     base::{
-        Access, Caller, Error, Needs, Role, Secret, TenantId,
+        Caller, Error, Needs, Permissions, Role, Secret, TenantId,
         reach::{self, Reach},
     },
     tenants::{
@@ -24,15 +24,15 @@ each_engine!(
     without_a_role_over_the_installation_the_setting_is_the_highest_limit,
 );
 
-/// Does something as somebody with this access, in a call that needs an admin of a tenant.
-async fn as_admin_of<T>(access: Access, work: impl Future<Output = T>) -> T {
-    let caller = Arc::new(Caller::nobody(access, super::address("203.0.113.7")));
+/// Does something as somebody with these permissions, in a call that needs an admin of a tenant.
+async fn as_admin_of<T>(permissions: Permissions, work: impl Future<Output = T>) -> T {
+    let caller = Arc::new(Caller::nobody(permissions, super::address("203.0.113.7")));
     let reach = Reach::new(caller, Needs::Tenant(Role::Admin));
     reach.contain(work).await
 }
 
-fn of(tenant: &TenantId) -> Access {
-    Access::tenant(tenant.clone(), Role::Admin)
+fn of(tenant: &TenantId) -> Permissions {
+    Permissions::tenant(tenant.clone(), Role::Admin)
 }
 
 fn low(outcome: Result<impl Sized, Error>) {
@@ -64,7 +64,7 @@ async fn an_admin_of_a_tenant_has_no_power_over_keys_of_the_installation(databas
         low(rules::delete(app, "accessRules/x").await);
     })
     .await;
-    let operator = Access::Instance(Role::Operator);
+    let operator = Permissions::Instance(Role::Operator);
     as_admin_of(operator, async {
         low(keys::create(app, instance).await);
         low(keys::revoke(app, &key.name).await);
@@ -82,7 +82,7 @@ async fn nobody_gives_a_key_a_role_they_do_not_have(database: Database) {
         ..Create::default()
     };
     let (app, mine_too) = (&house.app, mine.clone());
-    let operator = Access::tenant(ada.clone(), Role::Operator);
+    let operator = Permissions::tenant(ada.clone(), Role::Operator);
     as_admin_of(operator, async {
         low(keys::create(app, mine_too.clone()).await);
         low(keys::create(app, admin(mine_too)).await);
@@ -94,7 +94,7 @@ async fn nobody_gives_a_key_a_role_they_do_not_have(database: Database) {
     let (key, secret) = made.await.unwrap();
     assert_eq!(key.role, Role::Admin);
     let caller = super::show(app, &secret).await.unwrap();
-    assert_eq!(caller.access, of(&ada));
+    assert_eq!(caller.permissions, of(&ada));
     assert!(reach::caller().is_none());
 }
 
@@ -226,7 +226,7 @@ async fn without_a_role_over_the_installation_the_setting_is_the_highest_limit(d
         assert_eq!(made.rate_limit, 0);
     })
     .await;
-    as_admin_of(Access::Instance(Role::Admin), async {
+    as_admin_of(Permissions::Instance(Role::Admin), async {
         let (made, _) = keys::create(app, of_rate(101)).await.unwrap();
         assert_eq!(made.rate_limit, 101);
     })

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use std::{sync::Arc, time::Duration};
 use syncline::{
     app::App,
-    base::{Access, Caller, Needs, Role, reach::Reach},
+    base::{Caller, Needs, Permissions, Role, reach::Reach},
     tenants::{
         keys::{self, Keys},
         rules::{self, Effect},
@@ -113,7 +113,7 @@ async fn a_key_is_used_from_where_its_rules_allow_and_so_is_its_successor(databa
 
 async fn nobody_shuts_themselves_out(database: Database) {
     let house = House::open(database).await;
-    let admin = Access::Instance(Role::Admin);
+    let admin = Permissions::Instance(Role::Admin);
     let caller = Caller::nobody(admin, address("203.0.113.7"));
     let reach = Reach::new(Arc::new(caller), Needs::Instance(Role::Admin));
     let app = &house.app;

@@ -265,7 +265,7 @@ async fn a_change_of_roles_counts_within_a_second(database: Database) {
     let session = house.session("ada").await;
     let role = async |app: &App| {
         let caller = guest(app, &session).await.unwrap().0.unwrap();
-        caller.access.role_in(&"default".parse().unwrap())
+        caller.permissions.role_in(&"default".parse().unwrap())
     };
     assert_eq!((role(&house.app).await, role(&other).await), (None, None));
     let change = people::Update {

@@ -242,7 +242,7 @@ async fn both_names_log_in(database: Database) {
 /// Somebody at this address, who shows nothing.
 fn at(last: u8) -> Guest {
     let address = Some([203, 0, 113, last].into());
-    Guest(Some(Arc::new(Caller::nobody(Access::none(), address))))
+    Guest(Some(Arc::new(Caller::nobody(Permissions::none(), address))))
 }
 
 async fn nobody_is_locked_out_from_another_address(database: Database) {

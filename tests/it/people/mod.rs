@@ -18,7 +18,7 @@ use std::sync::Arc;
 use syncline::{
     api::v1::{self, account_service_server::AccountService as _},
     app::App,
-    base::{Access, Caller, Clock, Error, Needs, Role, Secret, Who, reach::Reach},
+    base::{Caller, Clock, Error, Needs, Permissions, Role, Secret, Who, reach::Reach},
     config::Config,
     outbound::{Options, Outbound},
     people::{self, Accounts, Login, Origin, Profile, Register},
@@ -133,7 +133,7 @@ async fn log_in(app: &App, login: &str, password: &str) -> Result<Secret, Error>
 impl Guest {
     /// Shows nothing, where something must be shown.
     fn nobody() -> Self {
-        Self(Some(Arc::new(Caller::nobody(Access::none(), None))))
+        Self(Some(Arc::new(Caller::nobody(Permissions::none(), None))))
     }
 
     /// Shows a key with this role over the installation.
@@ -141,7 +141,7 @@ impl Guest {
         let caller = Caller {
             name: "key".to_owned(),
             who: Who::Password,
-            access: Access::Instance(role),
+            permissions: Permissions::Instance(role),
             address: None,
         };
         Self(Some(Arc::new(caller)))

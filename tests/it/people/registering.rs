@@ -46,10 +46,13 @@ async fn somebody_who_registers_gets_a_dashboard_and_is_logged_in(database: Data
     let caller = vera.0.clone().unwrap();
     let tenant = membership.tenant.trim_start_matches("tenants/");
     assert_eq!(
-        caller.access.role_in(&tenant.parse().unwrap()),
+        caller.permissions.role_in(&tenant.parse().unwrap()),
         Some(Role::Admin)
     );
-    assert_eq!(caller.access.role_in(&"default".parse().unwrap()), None);
+    assert_eq!(
+        caller.permissions.role_in(&"default".parse().unwrap()),
+        None
+    );
     let me = vera.calls(service.get_me(Request::new(v1::GetMeRequest {})));
     let me = me.await.unwrap().into_inner();
     assert_eq!(me.user.unwrap().name, made_user.name);
@@ -136,7 +139,7 @@ async fn nobody_registers_where_that_is_closed_and_an_admin_registers_somebody(d
     assert!(made.session_token.is_empty() && made.expire_time.is_none());
     let ada = house.session("ada").await;
     let ada = house.guest(&ada).await.unwrap().0.unwrap();
-    let role = |tenant: &str| ada.access.role_in(&tenant.parse().unwrap());
+    let role = |tenant: &str| ada.permissions.role_in(&tenant.parse().unwrap());
     assert_eq!(role("default"), Some(Role::Operator));
     assert_eq!(role("other"), Some(Role::Viewer));
     // A tenant that is not there, named with what else is wrong before.

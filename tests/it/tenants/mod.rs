@@ -8,7 +8,7 @@ use crate::kit::{self, Database};
 use std::{collections::BTreeMap, sync::Arc};
 use syncline::{
     app::App,
-    base::{Access, Caller, Error, Needs, Role, TenantId, reach::Reach},
+    base::{Caller, Error, Needs, Permissions, Role, TenantId, reach::Reach},
     config::Config,
     db::{Scope, execute},
     outbound::{Options, Outbound},
@@ -71,7 +71,7 @@ fn call(roles: &[(&str, Role)], needs: Needs) -> Reach {
         .iter()
         .map(|(tenant, role)| (id(tenant), *role))
         .collect();
-    let caller = Caller::nobody(Access::Tenants(roles), None);
+    let caller = Caller::nobody(Permissions::Tenants(roles), None);
     Reach::new(Arc::new(caller), needs)
 }
 

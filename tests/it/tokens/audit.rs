@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 use syncline::{
     api::v1::{AuditEntry, ListAuditEntriesRequest, ListAuditEntriesResponse},
     audit::{self, Entry},
-    base::{Access, Caller, Needs, Role, Who, reach::Reach},
+    base::{Caller, Needs, Permissions, Role, Who, reach::Reach},
     db::{Engine, Scope, execute},
 };
 
@@ -22,18 +22,18 @@ each_engine!(
 
 const SYSTEM: Scope = Scope::System("a test");
 
-fn ada(access: Access) -> Arc<Caller> {
+fn ada(permissions: Permissions) -> Arc<Caller> {
     Arc::new(Caller {
         name: "tenants/default/apiKeys/ada".to_owned(),
         who: Who::Password,
-        access,
+        permissions,
         address: Some(IpAddr::from([192, 0, 2, 7])),
     })
 }
 
 /// Does it as Ada, who may do everything.
 async fn as_ada<T>(work: impl Future<Output = T>) -> T {
-    let caller = ada(Access::Instance(Role::Admin));
+    let caller = ada(Permissions::Instance(Role::Admin));
     let reach = Reach::new(caller, Needs::Tenant(Role::Admin));
     reach.contain(work).await
 }
@@ -333,22 +333,22 @@ async fn old_entries_are_forgotten_by_one_replica(database: Database) {
 async fn the_audit_of_the_installation_is_for_its_admins(database: Database) {
     let office = Office::open(database).await;
     tokens::rotate(&office.app).await.unwrap();
-    let ask = async |access: Access, instance: bool| {
-        let reach = Reach::new(ada(access), Needs::Tenant(Role::Admin));
+    let ask = async |permissions: Permissions, instance: bool| {
+        let reach = Reach::new(ada(permissions), Needs::Tenant(Role::Admin));
         let request = ListAuditEntriesRequest {
             instance,
             ..Default::default()
         };
         reach.contain(audit::list(&office.app, request)).await
     };
-    let all = ask(Access::Instance(Role::Admin), true).await.unwrap();
+    let all = ask(Permissions::Instance(Role::Admin), true).await.unwrap();
     assert_eq!(all.audit_entries.len(), 1);
-    let tenant = || Access::tenant(ResourceId::default_tenant(), Role::Admin);
+    let tenant = || Permissions::tenant(ResourceId::default_tenant(), Role::Admin);
     let own = ask(tenant(), false).await.unwrap();
     assert_eq!(own.audit_entries.len(), 0);
     let refused = ask(tenant(), true).await.unwrap_err();
     assert_eq!(reason(&refused), "ROLE_TOO_LOW");
-    let elsewhere = Access::tenant("other".parse().unwrap(), Role::Admin);
+    let elsewhere = Permissions::tenant("other".parse().unwrap(), Role::Admin);
     let refused = ask(elsewhere, false).await.unwrap_err();
     assert_eq!(reason(&refused), "NOT_FOUND");
 }

@@ -5,8 +5,8 @@ use crate::{
     app::Door,
     audit::{self, Counted},
     base::{
-        Access as Allowed, Authenticate, Caller, Credential, Error, Needs, Result, Role, Secret,
-        Who, sha256,
+        Authenticate, Caller, Credential, Error, Needs, Permissions, Result, Role, Secret, Who,
+        sha256,
     },
     config::{Auth, BasicAuth},
     people,
@@ -29,7 +29,7 @@ const SETTINGS_KEY: &str = "admin key";
 const WRONG: &str = "CREDENTIALS_WRONG";
 
 /// Decides as the settings and the database say.
-pub(super) struct Access {
+pub(super) struct Authenticator {
     basic: Option<Expected>,
     /// The digest of the key that stands in the settings.
     admin_key: Option<[u8; 32]>,
@@ -48,7 +48,7 @@ struct Expected {
     digest: [u8; 32],
 }
 
-impl Access {
+impl Authenticator {
     /// As the settings say; keys and sessions are looked up where `door` leads.
     pub(super) fn new(auth: &Auth, door: Door) -> Self {
         let expected = |BasicAuth { username, password }: &BasicAuth| Expected {
@@ -90,10 +90,10 @@ impl Access {
                 if reason == WRONG {
                     guesses.failed(address);
                 }
-                Ok(Arc::new(Caller::nobody(Allowed::none(), address)))
+                Ok(Arc::new(Caller::nobody(Permissions::none(), address)))
             }
             Err(Error::Limited { .. }) if needs == Needs::Nothing => {
-                Ok(Arc::new(Caller::nobody(Allowed::none(), address)))
+                Ok(Arc::new(Caller::nobody(Permissions::none(), address)))
             }
             Err(Error::Unauthenticated { reason, message }) if reason == WRONG => {
                 guesses.check(address)?;
@@ -134,7 +134,7 @@ impl Access {
 
     fn nothing_shown(&self, address: Option<IpAddr>) -> Result<Caller> {
         match self.is_required {
-            false => Ok(Caller::nobody(Allowed::Instance(Role::Admin), address)),
+            false => Ok(Caller::nobody(Permissions::Instance(Role::Admin), address)),
             true => Err(refused(
                 "CREDENTIALS_MISSING",
                 "show a key (authorization: Bearer sl_live_…), a session, or name and password by HTTP Basic authentication; the command line takes them from SYNCLINE_API_KEY or BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD",
@@ -216,7 +216,8 @@ impl Access {
     /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
     /// still look after their own account.
     async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
-        let (Allowed::Tenants(roles) | Allowed::Both(_, roles)) = &caller.access else {
+        let (Permissions::Tenants(roles) | Permissions::Both(_, roles)) = &caller.permissions
+        else {
             return Ok(caller);
         };
         let keys = self.keys().await?;
@@ -228,7 +229,8 @@ impl Access {
         if left.is_empty() && matches!(caller.who, Who::Key(_)) {
             return Err(refused_tenant(&caller));
         }
-        Arc::make_mut(&mut caller).access = Allowed::of(caller.access.instance_role(), left);
+        Arc::make_mut(&mut caller).permissions =
+            Permissions::of(caller.permissions.instance_role(), left);
         Ok(caller)
     }
 }
@@ -238,7 +240,7 @@ fn of_settings(name: &str, address: Option<IpAddr>) -> Caller {
     Caller {
         name: name.to_owned(),
         who: Who::Password,
-        access: Allowed::Instance(Role::Admin),
+        permissions: Permissions::Instance(Role::Admin),
         address,
     }
 }
@@ -255,7 +257,7 @@ fn refused(reason: &'static str, message: &str) -> Error {
     Error::Unauthenticated { reason, message }
 }
 
-impl Authenticate for Access {
+impl Authenticate for Authenticator {
     fn authenticate<'a>(
         &'a self,
         credential: Option<&'a Credential>,
@@ -282,8 +284,8 @@ impl Authenticate for Access {
         let Ok(app) = self.door.now() else {
             return;
         };
-        let tenant = caller.and_then(|caller| match &caller.access {
-            Allowed::Tenants(roles) if roles.len() == 1 => roles.keys().next().cloned(),
+        let tenant = caller.and_then(|caller| match &caller.permissions {
+            Permissions::Tenants(roles) if roles.len() == 1 => roles.keys().next().cloned(),
             _ => None,
         });
         let actor = caller.map_or("anybody", |caller| &caller.name);
@@ -324,7 +326,7 @@ mod tests {
         })
     }
 
-    fn access(basic: Option<BasicAuth>) -> Access {
+    fn authenticator(basic: Option<BasicAuth>) -> Authenticator {
         let auth = Auth {
             is_required: basic.is_some(),
             basic,
@@ -334,20 +336,27 @@ mod tests {
             attempts: None,
         };
         let (_, door) = crate::app::door();
-        Access::new(&auth, door)
+        Authenticator::new(&auth, door)
     }
 
-    async fn decide(access: &Access, shown: Option<Credential>) -> Result<Arc<Caller>> {
-        access.decide(shown.as_ref(), None, Needs::Caller).await
+    async fn decide(
+        authenticator: &Authenticator,
+        shown: Option<Credential>,
+    ) -> Result<Arc<Caller>> {
+        authenticator
+            .decide(shown.as_ref(), None, Needs::Caller)
+            .await
     }
 
     #[tokio::test]
     async fn only_the_name_with_its_password_is_let_in() {
-        let access = access(Some(BasicAuth {
+        let authenticator = authenticator(Some(BasicAuth {
             username: "ada".to_owned(),
             password: "secret:1".into(),
         }));
-        let right = decide(&access, shown("ada", "secret:1")).await.unwrap();
+        let right = decide(&authenticator, shown("ada", "secret:1"))
+            .await
+            .unwrap();
         assert_eq!((right.name.as_str(), &right.who), ("ada", &Who::Password));
         for wrong in [
             None,
@@ -356,27 +365,29 @@ mod tests {
             shown("Ada", "secret:1"),
             shown("ada:secret", "1"),
         ] {
-            let error = decide(&access, wrong.clone()).await.unwrap_err();
+            let error = decide(&authenticator, wrong.clone()).await.unwrap_err();
             assert!(matches!(error, Error::Unauthenticated { .. }), "{wrong:?}");
         }
     }
 
     #[tokio::test]
     async fn without_a_password_everybody_is_let_in() {
-        let access = access(None);
-        assert!(decide(&access, None).await.is_ok());
-        assert!(decide(&access, shown("ada", "x")).await.is_ok());
+        let authenticator = authenticator(None);
+        assert!(decide(&authenticator, None).await.is_ok());
+        assert!(decide(&authenticator, shown("ada", "x")).await.is_ok());
     }
 
     #[tokio::test]
     async fn who_wants_to_log_in_need_not_show_anything_good() {
-        let access = access(Some(BasicAuth {
+        let authenticator = authenticator(Some(BasicAuth {
             username: "ada".to_owned(),
             password: "secret:1".into(),
         }));
         for shown in [None, shown("ada", "wrong")] {
-            let caller = access.decide(shown.as_ref(), None, Needs::Nothing).await;
-            assert_eq!(caller.unwrap().access, Allowed::none());
+            let caller = authenticator
+                .decide(shown.as_ref(), None, Needs::Nothing)
+                .await;
+            assert_eq!(caller.unwrap().permissions, Permissions::none());
         }
     }
 }
