@@ -99,12 +99,19 @@ const SOURCES: &[Source] = &[
         portable: include_str!("../../migrations/0012_vault.sql"),
         postgres: include_str!("../../migrations/0012_vault.postgres.sql"),
     },
+    Source {
+        version: 13,
+        description: "append only",
+        portable: include_str!("../../migrations/0013_audit.sql"),
+        postgres: include_str!("../../migrations/0013_audit.postgres.sql"),
+    },
 ];
 
 /// What only SQLite needs, by version.
 const SQLITE: &[(i64, &str)] = &[
     (8, include_str!("../../migrations/0008_audit.sqlite.sql")),
     (12, include_str!("../../migrations/0012_vault.sqlite.sql")),
+    (13, include_str!("../../migrations/0013_audit.sqlite.sql")),
 ];
 
 /// How a database stands to this version.

@@ -3,10 +3,10 @@
 
 use crate::{
     app::Door,
-    audit::{self, Counted},
+    audit::{self, By, Counted},
     base::{
-        Authenticate, Caller, Credential, Error, Needs, Permissions, Result, Role, Secret, Who,
-        sha256,
+        ANYBODY, Authenticate, Caller, Credential, Error, Needs, Permissions, Result, Role, Secret,
+        Who, sha256,
     },
     config::{Auth, BasicAuth},
     people,
@@ -27,6 +27,8 @@ use zeroize::Zeroizing;
 const SETTINGS_KEY: &str = "admin key";
 /// What was shown is not good.
 const WRONG: &str = "CREDENTIALS_WRONG";
+/// What the audit calls a call that asks nobody who it is, as a login, and is answered whatever is shown.
+const FOR_ANYBODY: &str = "-";
 
 /// Decides as the settings and the database say.
 pub(super) struct Authenticator {
@@ -89,6 +91,7 @@ impl Authenticator {
             Err(Error::Unauthenticated { reason, .. }) if needs == Needs::Nothing => {
                 if reason == WRONG {
                     guesses.failed(address);
+                    self.note(None, address, "credentials.show", FOR_ANYBODY, reason);
                 }
                 Ok(Arc::new(Caller::nobody(Permissions::none(), address)))
             }
@@ -213,6 +216,33 @@ impl Authenticator {
         self.keys.get().map_or(&self.passwords, Keys::passwords)
     }
 
+    /// Has the audit count what was refused.
+    fn note(
+        &self,
+        caller: Option<&Caller>,
+        address: Option<IpAddr>,
+        action: &'static str,
+        what: &str,
+        reason: &str,
+    ) {
+        // Without a database there is nothing that could be refused, and nowhere to write it.
+        let Ok(app) = self.door.now() else {
+            return;
+        };
+        let known = caller.filter(|caller| caller.who != Who::Nobody);
+        let name = known.map_or(ANYBODY, |caller| &caller.name);
+        let tenant = known.and_then(|caller| match &caller.permissions {
+            Permissions::Tenants(roles) if roles.len() == 1 => roles.keys().next(),
+            _ => None,
+        });
+        let refused = Counted::done(tenant, action, what, By { name, address }).refused(reason);
+        let refused = match known {
+            Some(_) => refused,
+            None => refused.by_stranger(),
+        };
+        audit::count(&app, refused);
+    }
+
     /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
     /// still look after their own account.
     async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
@@ -280,24 +310,11 @@ impl Authenticate for Authenticator {
     }
 
     fn refused(&self, caller: Option<&Caller>, address: Option<IpAddr>, call: &str, reason: &str) {
-        // Without a database there is nothing that could be refused, and nowhere to write it.
-        let Ok(app) = self.door.now() else {
-            return;
-        };
-        let tenant = caller.and_then(|caller| match &caller.permissions {
-            Permissions::Tenants(roles) if roles.len() == 1 => roles.keys().next().cloned(),
-            _ => None,
-        });
-        let actor = caller.map_or("anybody", |caller| &caller.name);
         let action = match call.starts_with('/') {
             true => "http.request",
             false => "rpc.call",
         };
-        let counted = Counted {
-            address: address.map_or(String::new(), |address| address.to_string()),
-            ..Counted::done(tenant, action, call, actor)
-        };
-        audit::count(&app, counted.refused(reason));
+        self.note(caller, address, action, call, reason);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::kit::each_engine;
 use std::{collections::BTreeSet, net::IpAddr};
 use syncline::{
     api::v1::{AuditEntry, ListAuditEntriesRequest, ListAuditEntriesResponse},
-    audit::{self, Entry},
+    audit::{self, By, Counted, Entry},
     base::{Caller, Needs, Permissions, Role, Who, reach::Reach},
     db::{Engine, Scope, execute},
 };
@@ -16,6 +16,8 @@ each_engine!(
     pages_neither_skip_nor_repeat,
     every_field_can_be_filtered_and_times_bound_the_list,
     entries_cannot_be_changed_and_counts_only_grow,
+    what_is_younger_than_six_days_cannot_be_removed_by_anybody,
+    a_removed_tenants_audit_is_the_installations_however_young_it_is,
     old_entries_are_forgotten_by_one_replica,
     the_audit_of_the_installation_is_for_its_admins,
 );
@@ -108,20 +110,24 @@ async fn reads_are_listed_as_counts_for_each_caller_token_and_minute(database: D
     let office = Office::open(database).await;
     let app = &office.app;
     let name = office.clockify().await;
-    let read = async |caller| {
-        tokens::issue(app, &name, TimeDelta::minutes(1), &[], caller)
+    let read = async |name_of_caller| {
+        let by = By {
+            name: name_of_caller,
+            address: Some(IpAddr::from([192, 0, 2, 8])),
+        };
+        tokens::issue(app, &name, TimeDelta::minutes(1), &[], by)
             .await
             .unwrap();
     };
     for caller in ["one", "one", "two"] {
         read(caller).await;
     }
-    tokens::flush_reads(app).await.unwrap();
+    audit::flush(app).await.unwrap();
     read("one").await;
-    tokens::flush_reads(app).await.unwrap();
+    audit::flush(app).await.unwrap();
     office.advance(TimeDelta::minutes(1));
     read("one").await;
-    tokens::flush_reads(app).await.unwrap();
+    audit::flush(app).await.unwrap();
     let reads = matching(app, &format!("resource = {name} AND action = token.read")).await;
     let mut counts: Vec<_> = reads
         .iter()
@@ -135,6 +141,7 @@ async fn reads_are_listed_as_counts_for_each_caller_token_and_minute(database: D
         .collect();
     counts.sort_unstable();
     assert_eq!(counts, [(0, "one", 3), (0, "two", 1), (60, "one", 1)]);
+    assert!(reads.iter().all(|entry| entry.address == "192.0.2.8"));
 
     // What was refused is counted too, but not what callers make up.
     tokens::revoke(app, &name).await.unwrap();
@@ -173,14 +180,14 @@ async fn much(office: &Office, moments: usize) {
                 .unwrap();
         }
         for number in 0..5 {
-            let tenant = Some(ResourceId::default_tenant());
-            let counted =
-                audit::Counted::done(tenant, "test.count", format!("count/{at}-{number}"), "me");
-            audit::add_count(&mut tx, &counted, office.clock.now(), 2)
-                .await
-                .unwrap();
+            let tenant = ResourceId::default_tenant();
+            let resource = format!("count/{at}-{number}");
+            let counted = Counted::done(Some(&tenant), "test.count", resource, "me".into());
+            audit::count(&office.app, counted.clone());
+            audit::count(&office.app, counted);
         }
         tx.commit().await.unwrap();
+        audit::flush(&office.app).await.unwrap();
         office.advance(TimeDelta::minutes(1));
     }
 }
@@ -231,6 +238,19 @@ async fn every_field_can_be_filtered_and_times_bound_the_list(database: Database
         ("resource = thing/1-3", 1),
         ("outcome = done AND action = test.count", 10),
         ("outcome = ROLE_TOO_LOW", 0),
+        ("action = test.*", 24),
+        ("action = test.d*", 14),
+        ("action = \"test.*\" AND actor = \"tenants/default/*\"", 14),
+        ("actor = m*", 10),
+        // No letter stands for another.
+        ("actor = M*", 0),
+        ("action = test_*", 0),
+        ("action = test%*", 0),
+        ("resource = thing/1-*", 7),
+        ("resource = \"thing/1-3*\"", 1),
+        ("resource = count* AND outcome = d*", 10),
+        ("address = 192.0.2.*", 14),
+        ("address = 192.0.3.*", 0),
     ] {
         assert_eq!(
             matching(&office.app, filter).await.len(),
@@ -267,6 +287,15 @@ async fn every_field_can_be_filtered_and_times_bound_the_list(database: Database
         fields(&error),
         ["parent", "end_time", "page_size", "page_token", "filter"]
     );
+    for wrong in ["action = *", "action = to*en", "actor = \"*a\""] {
+        let wrong = ListAuditEntriesRequest {
+            filter: wrong.to_owned(),
+            ..Default::default()
+        };
+        let error = audit::list(&office.app, wrong).await.unwrap_err();
+        assert_eq!(fields(&error), ["filter"]);
+        assert!(error.to_string().contains("as in token.*"), "{error}");
+    }
 }
 
 async fn entries_cannot_be_changed_and_counts_only_grow(database: Database) {
@@ -306,6 +335,96 @@ async fn entries_cannot_be_changed_and_counts_only_grow(database: Database) {
         }
     }
     assert_eq!(matching(&office.app, "").await.len(), 12);
+}
+
+/// Takes the office to today: the database's own clock decides how young an entry is.
+fn today(office: &Office) {
+    office.advance(syncline::base::Clock::system().now() - office.clock.now());
+}
+
+async fn what_is_younger_than_six_days_cannot_be_removed_by_anybody(database: Database) {
+    let office = Office::open(database).await;
+    today(&office);
+    office.advance(-TimeDelta::days(6) + TimeDelta::minutes(5));
+    much(&office, 1).await;
+    let db = &office.app.db;
+    let scopes = [Scope::Tenant(ResourceId::default_tenant()), SYSTEM];
+    let mut wishes = vec!["DELETE FROM audit_entries", "DELETE FROM audit_counts"];
+    for sql in &wishes {
+        for scope in &scopes {
+            let mut tx = db.write(scope.clone()).await.unwrap();
+            execute!(tx, *sql).unwrap_err();
+        }
+    }
+    if office.database.engine() == Engine::Postgres {
+        wishes.extend(["TRUNCATE audit_entries", "TRUNCATE audit_counts"]);
+    }
+    // Not even somebody whom no right binds.
+    for sql in wishes {
+        let refused = match office.database.engine() {
+            Engine::Postgres => {
+                let mut superuser = office.database.superuser().await;
+                let sql = sql.replace("audit_", "syncline.audit_");
+                let sql = sqlx::AssertSqlSafe(sql);
+                sqlx::raw_sql(sql).execute(&mut superuser).await.map(drop)
+            }
+            Engine::Sqlite => {
+                let mut outsider = office.database.outsider().await;
+                sqlx::raw_sql(sql).execute(&mut outsider).await.map(drop)
+            }
+        };
+        let said = refused.unwrap_err().to_string();
+        assert!(said.contains("append-only"), "{sql}: {said}");
+    }
+    // Nor a process that believes it is next year.
+    office.advance(TimeDelta::days(500));
+    audit::sweep(&office.app).await.unwrap_err();
+    assert_eq!(matching(&office.app, "").await.len(), 12);
+}
+
+async fn a_removed_tenants_audit_is_the_installations_however_young_it_is(database: Database) {
+    let office = Office::open(database).await;
+    today(&office);
+    let create = syncline::tenants::create::Create {
+        id: "acme".to_owned(),
+        ..Default::default()
+    };
+    let acme = syncline::tenants::create::create(&office.app, create)
+        .await
+        .unwrap()
+        .id;
+    for _ in 0..2 {
+        let counted = Counted::done(Some(&acme), "test.count", "thing", "me".into());
+        audit::count(&office.app, counted.clone());
+        audit::flush(&office.app).await.unwrap();
+        // Written down when the tenant is no more.
+        audit::count(&office.app, counted);
+    }
+    syncline::tenants::delete::delete(&office.app, &acme, "")
+        .await
+        .unwrap();
+    audit::flush(&office.app).await.unwrap();
+    let request = ListAuditEntriesRequest {
+        instance: true,
+        ..Default::default()
+    };
+    let own = list(&office.app, request).await.audit_entries;
+    let mut own: Vec<_> = own
+        .iter()
+        .map(|entry| (entry.action.as_str(), entry.count))
+        .collect();
+    own.sort_unstable();
+    let expected = [
+        ("tenant.create", 1),
+        ("tenant.delete", 1),
+        ("test.count", 4),
+    ];
+    assert_eq!(own, expected);
+    let left = ListAuditEntriesRequest {
+        parent: "tenants/acme".to_owned(),
+        ..Default::default()
+    };
+    assert_eq!(list(&office.app, left).await.audit_entries, []);
 }
 
 async fn old_entries_are_forgotten_by_one_replica(database: Database) {
