@@ -13,6 +13,7 @@ use std::{
     borrow::Cow,
     cell::Cell,
     collections::{HashMap, HashSet},
+    hash::{Hash, Hasher},
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -24,6 +25,8 @@ const PLACES: usize = 100;
 const THINGS: usize = 10;
 /// What stands in the place of things that are not told apart.
 const ANYTHING: &str = "-";
+/// Rows that are kept with all their names while they cannot be written; from then on strangers are not told apart.
+const KEPT: usize = 10_000;
 /// Rows that one transaction writes: whoever else wants to write waits for no more of them.
 const ROWS: usize = 500;
 
@@ -40,7 +43,7 @@ struct Book {
 }
 
 /// What was counted, in which minute since 1970.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Row<'a> {
     minute: i64,
     counted: Counted<'a>,
@@ -54,6 +57,15 @@ type Group = (
 );
 /// To whom it is done, and what becomes of it.
 type Thing = (Cow<'static, str>, Cow<'static, str>);
+
+/// Of what tells nearly all rows apart, and no more: it is looked for at every read of a token.
+impl Hash for Row<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_i64(self.minute);
+        state.write(self.counted.resource.as_bytes());
+        state.write(self.counted.actor.as_bytes());
+    }
+}
 
 impl Counts {
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -73,6 +85,18 @@ impl Book {
 
     fn add(&mut self, row: Row<'static>, count: i64) {
         *self.rows.entry(row).or_default().get_mut() += count;
+    }
+
+    /// Takes back what could not be written. However long the database is away, strangers take little room.
+    fn put_back(&mut self, rows: &[(Row<'static>, i64)]) {
+        for (row, count) in rows {
+            let mut row = row.clone();
+            if self.rows.len() >= KEPT && row.counted.is_by_stranger() {
+                row.counted.place = Place::Many;
+                row.counted.resource = ANYTHING.into();
+            }
+            self.add(row, *count);
+        }
     }
 
     /// Without what would make it one too many.
@@ -139,10 +163,7 @@ pub async fn flush(app: &App) -> Result<()> {
         Ok(())
     }
     .await;
-    let mut book = counts.book();
-    for (row, count) in left {
-        book.add(row.clone(), *count);
-    }
+    counts.book().put_back(left);
     outcome
 }
 
@@ -221,6 +242,24 @@ mod tests {
         // The next minute is another one.
         count(&mut book, 1, stranger(v4(9_999), "thing/49"));
         assert_eq!(counts(&book, "10.0.39.15", "thing/49"), 1);
+    }
+
+    #[test]
+    fn while_nothing_can_be_written_strangers_take_little_room() {
+        let mut book = Book::default();
+        for minute in 0..600 {
+            for number in 0..200 {
+                count(&mut book, minute, stranger(v4(number), "a"));
+            }
+            let taken: Vec<_> = mem::take(&mut book.rows)
+                .into_iter()
+                .map(|(row, count)| (row, count.into_inner()))
+                .collect();
+            book.put_back(&taken);
+        }
+        assert!(book.rows.len() < KEPT + 1000, "{}", book.rows.len());
+        let all: i64 = book.rows.values().map(Cell::get).sum();
+        assert_eq!(all, 600 * 200);
     }
 
     #[test]

@@ -3,13 +3,13 @@
 
 use crate::{
     app::Door,
-    audit::{self, By, Counted},
     base::{
-        ANYBODY, Authenticate, Caller, Credential, Error, Needs, Permissions, Result, Role, Secret,
-        Who, sha256,
+        Authenticate, Caller, Credential, Error, Needs, Permissions, Result, Role, Secret, Who,
+        sha256,
     },
     config::{Auth, BasicAuth},
     people,
+    serve::refusals,
     tenants::{
         attempts::Attempts,
         keys::{Keys, Use},
@@ -91,7 +91,14 @@ impl Authenticator {
             Err(Error::Unauthenticated { reason, .. }) if needs == Needs::Nothing => {
                 if reason == WRONG {
                     guesses.failed(address);
-                    self.note(None, address, "credentials.show", FOR_ANYBODY, reason);
+                    refusals::note(
+                        &self.door,
+                        None,
+                        address,
+                        "credentials.show",
+                        FOR_ANYBODY,
+                        reason,
+                    );
                 }
                 Ok(Arc::new(Caller::nobody(Permissions::none(), address)))
             }
@@ -216,33 +223,6 @@ impl Authenticator {
         self.keys.get().map_or(&self.passwords, Keys::passwords)
     }
 
-    /// Has the audit count what was refused.
-    fn note(
-        &self,
-        caller: Option<&Caller>,
-        address: Option<IpAddr>,
-        action: &'static str,
-        what: &str,
-        reason: &str,
-    ) {
-        // Without a database there is nothing that could be refused, and nowhere to write it.
-        let Ok(app) = self.door.now() else {
-            return;
-        };
-        let known = caller.filter(|caller| caller.who != Who::Nobody);
-        let name = known.map_or(ANYBODY, |caller| &caller.name);
-        let tenant = known.and_then(|caller| match &caller.permissions {
-            Permissions::Tenants(roles) if roles.len() == 1 => roles.keys().next(),
-            _ => None,
-        });
-        let refused = Counted::done(tenant, action, what, By { name, address }).refused(reason);
-        let refused = match known {
-            Some(_) => refused,
-            None => refused.by_stranger(),
-        };
-        audit::count(&app, refused);
-    }
-
     /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
     /// still look after their own account.
     async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
@@ -314,7 +294,7 @@ impl Authenticate for Authenticator {
             true => "http.request",
             false => "rpc.call",
         };
-        self.note(caller, address, action, call, reason);
+        refusals::note(&self.door, caller, address, action, call, reason);
     }
 }
 
