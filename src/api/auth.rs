@@ -48,11 +48,8 @@ impl Guard {
     ) -> Result<(Arc<Caller>, Reach)> {
         let address = address(extensions);
         let note = |caller: Option<&Caller>, error: Error| {
-            // Who shows nothing is asked to log in, which refuses nobody yet.
-            if let Error::Unauthenticated { reason, .. } | Error::Denied { reason, .. } = &error
-                && *reason != "CREDENTIALS_MISSING"
-            {
-                self.0.refused(caller, address, page, reason);
+            if let Error::Unauthenticated { reason, .. } | Error::Denied { reason, .. } = &error {
+                self.note(caller, address, page, reason);
             }
             error
         };
@@ -64,6 +61,13 @@ impl Guard {
             .check(&caller)
             .map_err(|error| note(Some(&caller), error))?;
         Ok((Arc::clone(&caller), Reach::new(caller, needs)))
+    }
+
+    fn note(&self, caller: Option<&Caller>, address: Option<IpAddr>, call: &str, reason: &str) {
+        // Who shows nothing is asked to show something, which refuses nobody yet.
+        if reason != "CREDENTIALS_MISSING" {
+            self.0.refused(caller, address, call, reason);
+        }
     }
 
     /// Whether anything is taken from where this comes from, for pages that ask nobody who they are. [`Error::Denied`] where
@@ -135,7 +139,7 @@ where
             let address = address(request.extensions());
             let note = |caller: Option<&Caller>, headers: &HeaderMap| {
                 if let Some(reason) = status::refused(headers) {
-                    guard.0.refused(caller, address, call, &reason);
+                    guard.note(caller, address, call, &reason);
                 }
             };
             let refuse = |caller: Option<&Caller>, error: Error| {

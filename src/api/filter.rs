@@ -1,9 +1,51 @@
-//! The `filter` of list calls: conditions `field = value` joined by `AND`, values bare or in double quotes.
+//! The `filter` of list calls: conditions `field = value` joined by `AND`, values bare or in double quotes. Where a list says
+//! so, a value that ends in `*` stands for all that begin so.
 
 use crate::base::{Error, Result, name::shown};
 
 /// What is wrong with a filter, for messages.
 const FORM: &str = "field = value [AND field = value …], values bare or in double quotes";
+
+/// What a value must be, in a list whose values may be beginnings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Match {
+    /// This.
+    Exactly(String),
+    /// Anything that begins so.
+    Beginning(String),
+}
+
+impl Match {
+    /// Reads the value of `field`, as [`parse`] gives it.
+    pub fn parse(field: &str, value: &str) -> Result<Self> {
+        let wrong = |why: &str| {
+            let message = format!("{why}, not {field} = {}", shown(value));
+            Err(Error::invalid("filter", message))
+        };
+        match (value.split_once('*'), value) {
+            (None, value) => Ok(Self::Exactly(value.to_owned())),
+            (Some(("", "")), _) => wrong("expected a beginning before \"*\", as in token.*"),
+            (Some((beginning, "")), _) => Ok(Self::Beginning(beginning.to_owned())),
+            (Some(_), _) => wrong("expected \"*\" only once, and at the end, as in token.*"),
+        }
+    }
+
+    /// The value, where it is one.
+    pub fn exactly(&self) -> Option<&str> {
+        match self {
+            Self::Exactly(value) => Some(value),
+            Self::Beginning(_) => None,
+        }
+    }
+
+    /// The beginning, where it is one.
+    pub fn beginning(&self) -> Option<&str> {
+        match self {
+            Self::Beginning(value) => Some(value),
+            Self::Exactly(_) => None,
+        }
+    }
+}
 
 /// Parses `text` into its conditions. Fields outside `allowed`, and a field twice, are refused.
 pub fn parse(text: &str, allowed: &[&str]) -> Result<Vec<(String, String)>> {
@@ -84,6 +126,21 @@ mod tests {
             "state = \"A",
         ] {
             assert!(parse(text, &["state"]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_star_at_the_end_makes_a_beginning_and_anywhere_else_is_refused() {
+        let read = |value| Match::parse("action", value);
+        assert_eq!(
+            read("token.*").unwrap(),
+            Match::Beginning("token.".to_owned())
+        );
+        assert_eq!(read("token").unwrap(), Match::Exactly("token".to_owned()));
+        assert_eq!(read("").unwrap(), Match::Exactly(String::new()));
+        for wrong in ["*", "*.read", "to*en", "token.**", "a*b*"] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.contains("as in token.*"), "{error}");
         }
     }
 

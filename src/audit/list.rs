@@ -1,7 +1,11 @@
 //! Lists the audit of a tenant, or of the installation: the newest first, filtered, page by page.
 
 use crate::{
-    api::{filter, page::Page, v1},
+    api::{
+        filter::{self, Match},
+        page::Page,
+        v1,
+    },
     app::App,
     audit::store::{self, Row},
     base::{Error, Result, TenantId, Violation, error::all_valid, name::parse_parent, reach},
@@ -24,11 +28,11 @@ pub(super) struct Wanted {
     pub before: (DateTime<Utc>, Uuid),
     /// At this moment or later.
     pub from: DateTime<Utc>,
-    pub actor: Option<String>,
-    pub action: Option<String>,
-    pub resource: Option<String>,
-    pub outcome: Option<String>,
-    pub address: Option<String>,
+    pub actor: Option<Match>,
+    pub action: Option<Match>,
+    pub resource: Option<Match>,
+    pub outcome: Option<Match>,
+    pub address: Option<Match>,
 }
 
 /// A page. Pages neither skip nor repeat what was there when the first one was read; what is added later is newer than
@@ -79,6 +83,7 @@ pub async fn list(
     }
     let conditions = read(filter::parse(&request.filter, &FIELDS), &mut wrong)?;
     for (field, value) in conditions.unwrap_or_default() {
+        let value = read(Match::parse(&field, &value), &mut wrong)?;
         let place = match field.as_str() {
             "actor" => &mut wanted.actor,
             "action" => &mut wanted.action,
@@ -86,7 +91,7 @@ pub async fn list(
             "outcome" => &mut wanted.outcome,
             _ => &mut wanted.address,
         };
-        *place = Some(value);
+        *place = value;
     }
     let Some(page) = page else {
         return Err(Error::Invalid(wrong));

@@ -2,17 +2,21 @@
 //! that the one is not there without the other; what happens too often for that is counted by the minute. Entries are
 //! added, never changed, and forgotten when they are old.
 
+mod books;
+mod counted;
 mod counts;
 mod keep;
 mod list;
 mod store;
 
-pub use counts::{Counted, add_count, count, flush, keep_books, sweep};
-pub use keep::{keep_most_of, keep_of};
+pub use books::{keep_books, sweep};
+pub use counted::{By, Counted};
+pub use counts::{count, flush};
+pub use keep::{keep_left, keep_of, keep_rest};
 pub use list::list;
 
 use crate::{
-    base::{Result, TenantId, reach},
+    base::{Caller, Result, TenantId, reach},
     db::Tx,
 };
 use chrono::{DateTime, Utc};
@@ -78,7 +82,12 @@ impl Entry {
 
 /// Who acts: whoever called, or this program by itself.
 pub fn actor() -> String {
-    reach::caller().map_or_else(|| OURSELVES.to_owned(), |caller| caller.name.clone())
+    by(reach::caller().as_deref()).name.to_owned()
+}
+
+/// The same with from where, for what `caller` does; `None` is this program by itself.
+pub fn by(caller: Option<&Caller>) -> By<'_> {
+    caller.map_or(OURSELVES.into(), By::from)
 }
 
 /// Adds an entry: who calls, and from where, is known. What belongs to the installation needs a transaction of

@@ -2,6 +2,7 @@
 //! order.
 
 use crate::{
+    api::filter::Match,
     audit::{Counted, Entry, list::Wanted},
     base::Result,
     db::{Tx, execute, fetch_all},
@@ -54,30 +55,33 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Adds `count` to what was counted in that minute.
+/// Adds `count` to what was counted in that minute. What was counted for a tenant that is gone meanwhile is the
+/// installation's, as the rest of its audit is.
 pub(super) async fn add_count(
     tx: &mut Tx,
-    counted: &Counted,
+    counted: &Counted<'_>,
     minute: DateTime<Utc>,
     count: i64,
 ) -> Result<()> {
     const SQL: &str = "INSERT INTO audit_counts
             (tenant_id, minute, count_id, actor, address, action, resource, outcome, count)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        VALUES (COALESCE((SELECT tenant_id FROM tenants WHERE tenant_id = $1), ''),
+            $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (tenant_id, minute, actor, action, resource, outcome, address)
             DO UPDATE SET count = audit_counts.count + excluded.count";
     let tenant = counted.tenant.as_ref().map_or("", |tenant| tenant.as_str());
+    let address = counted.place.to_string();
     execute!(
         tx,
         SQL,
         tenant,
         minute,
         Uuid::now_v7(),
-        counted.actor.as_str(),
-        counted.address.as_str(),
+        &*counted.actor,
+        address.as_str(),
         counted.action,
-        counted.resource.as_str(),
-        counted.outcome.as_str(),
+        &*counted.resource,
+        &*counted.outcome,
         count
     )?;
     Ok(())
@@ -85,26 +89,48 @@ pub(super) async fn add_count(
 
 /// Up to `limit` rows of both kinds, the newest first.
 pub(super) async fn page(tx: &mut Tx, wanted: &Wanted, limit: i64) -> Result<Vec<Row>> {
-    const SQL: &str = "SELECT at, id, actor, address, action, resource, outcome, detail, count FROM (
-        SELECT at, id, actor, address, action, resource, outcome, detail, count FROM (
-            SELECT at, entry_id AS id, actor, address, action, resource, outcome, detail, CAST(1 AS BIGINT) AS count
-            FROM audit_entries
-            WHERE tenant_id = $1 AND (at, entry_id) < ($2, $3) AND at >= $4
+    // A field is compared, where that is asked for, or its beginning.
+    macro_rules! matching {
+        ($at:literal, $id:literal, $table:literal) => {
+            concat!(
+                " FROM ", $table, " WHERE tenant_id = $1 AND (", $at, ", ", $id, ") < ($2, $3) AND ", $at, " >= $4
                 AND ($5 IS NULL OR actor = $5) AND ($6 IS NULL OR action = $6) AND ($7 IS NULL OR resource = $7)
                 AND ($8 IS NULL OR outcome = $8) AND ($9 IS NULL OR address = $9)
-            ORDER BY at DESC, entry_id DESC LIMIT $10) AS entries
+                AND ($11 IS NULL OR substr(actor, 1, length($11)) = $11)
+                AND ($12 IS NULL OR substr(action, 1, length($12)) = $12)
+                AND ($13 IS NULL OR substr(resource, 1, length($13)) = $13)
+                AND ($14 IS NULL OR substr(outcome, 1, length($14)) = $14)
+                AND ($15 IS NULL OR substr(address, 1, length($15)) = $15)
+                ORDER BY ", $at, " DESC, ", $id, " DESC LIMIT $10"
+            )
+        };
+    }
+    const SQL: &str = concat!(
+        "SELECT at, id, actor, address, action, resource, outcome, detail, count FROM (
+        SELECT at, id, actor, address, action, resource, outcome, detail, count FROM (
+            SELECT at, entry_id AS id, actor, address, action, resource, outcome, detail, CAST(1 AS BIGINT) AS count",
+        matching!("at", "entry_id", "audit_entries"),
+        ") AS entries
         UNION ALL
         SELECT at, id, actor, address, action, resource, outcome, detail, count FROM (
-            SELECT minute AS at, count_id AS id, actor, address, action, resource, outcome, '' AS detail, count
-            FROM audit_counts
-            WHERE tenant_id = $1 AND (minute, count_id) < ($2, $3) AND minute >= $4
-                AND ($5 IS NULL OR actor = $5) AND ($6 IS NULL OR action = $6) AND ($7 IS NULL OR resource = $7)
-                AND ($8 IS NULL OR outcome = $8) AND ($9 IS NULL OR address = $9)
-            ORDER BY minute DESC, count_id DESC LIMIT $10) AS counts
+            SELECT minute AS at, count_id AS id, actor, address, action, resource, outcome, '' AS detail, count",
+        matching!("minute", "count_id", "audit_counts"),
+        ") AS counts
         ) AS rows_of_both
-        ORDER BY at DESC, id DESC LIMIT $10";
+        ORDER BY at DESC, id DESC LIMIT $10"
+    );
     let tenant = wanted.tenant.as_ref().map_or("", |tenant| tenant.as_str());
     let (at, id) = wanted.before;
+    let fields = [
+        &wanted.actor,
+        &wanted.action,
+        &wanted.resource,
+        &wanted.outcome,
+        &wanted.address,
+    ];
+    let [actor, action, resource, outcome, address] =
+        fields.map(|field| field.as_ref().and_then(Match::exactly));
+    let beginnings = fields.map(|field| field.as_ref().and_then(Match::beginning));
     fetch_all!(
         tx,
         Row,
@@ -113,12 +139,17 @@ pub(super) async fn page(tx: &mut Tx, wanted: &Wanted, limit: i64) -> Result<Vec
         at,
         id,
         wanted.from,
-        wanted.actor.as_deref(),
-        wanted.action.as_deref(),
-        wanted.resource.as_deref(),
-        wanted.outcome.as_deref(),
-        wanted.address.as_deref(),
-        limit
+        actor,
+        action,
+        resource,
+        outcome,
+        address,
+        limit,
+        beginnings[0],
+        beginnings[1],
+        beginnings[2],
+        beginnings[3],
+        beginnings[4]
     )
 }
 
@@ -144,4 +175,13 @@ pub(super) async fn take_turn(
         ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at
         WHERE instance_facts.updated_at <= $2";
     Ok(execute!(tx, SQL, now, before)? == 1)
+}
+
+/// Waits until nobody else moves rows from one audit to another, and keeps others from it to the end of the transaction.
+pub(super) async fn hold_moves(tx: &mut Tx, now: DateTime<Utc>) -> Result<()> {
+    const SQL: &str =
+        "INSERT INTO instance_facts (name, value, updated_at) VALUES ('audit.moved', '', $1)
+        ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at";
+    execute!(tx, SQL, now)?;
+    Ok(())
 }

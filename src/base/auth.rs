@@ -150,6 +150,9 @@ pub enum Who {
     },
 }
 
+/// The name of all who are not known.
+pub const ANYBODY: &str = "anybody";
+
 /// Somebody who showed a good credential, or did not have to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -167,7 +170,7 @@ impl Caller {
     /// Who shows nothing, with what that allows.
     pub fn nobody(permissions: Permissions, address: Option<IpAddr>) -> Self {
         Self {
-            name: "anybody".to_owned(),
+            name: ANYBODY.to_owned(),
             who: Who::Nobody,
             permissions,
             address,

@@ -18,19 +18,19 @@ pub struct Args {
     /// What belongs to no tenant: queues, keys, refused calls
     #[arg(long)]
     instance: bool,
-    /// Only who is called so, as in tenants/default/apiKeys/…
+    /// Only who is called so, as in tenants/default/apiKeys/…; whose name begins so, as in 'users/*'
     #[arg(long)]
     actor: Option<String>,
-    /// Only this, as in token.create
+    /// Only this, as in token.create; all that begins so, as in 'token.*'
     #[arg(long)]
     action: Option<String>,
-    /// Only what was done to this, as in tenants/default/tokens/google
+    /// Only what was done to this, as in tenants/default/tokens/google; a * at the end as above
     #[arg(long)]
     resource: Option<String>,
-    /// Only what ended so: done, or a reason as in ROLE_TOO_LOW
+    /// Only what ended so: done, or a reason as in ROLE_TOO_LOW; a * at the end as above
     #[arg(long)]
     outcome: Option<String>,
-    /// Only from this address
+    /// Only from this address; a * at the end as above
     #[arg(long)]
     address: Option<String>,
     /// Not before this day or moment

@@ -60,7 +60,7 @@ pub(super) fn config(values: &Values, faults: &mut Faults) -> Config {
             history_retention: read.duration("tokens.history_retention", "1h", "3650d"),
         },
         audit: Audit {
-            retention: read.duration("audit.retention", "1h", "3650d"),
+            retention: read.duration("audit.retention", "7d", "3650d"),
         },
         syncs: Syncs {
             days: read.number("syncs.days", 1..=MOST_DAYS),

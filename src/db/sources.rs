@@ -113,10 +113,17 @@ pub(super) const SOURCES: &[Source] = &[
         sqlite: Some(include_str!("../../migrations/0012_vault.sqlite.sql")),
     },
     Source {
-        version: 15,
+        version: 13,
+        description: "audit",
+        portable: include_str!("../../migrations/0013_audit.sql"),
+        postgres: include_str!("../../migrations/0013_audit.postgres.sql"),
+        sqlite: Some(include_str!("../../migrations/0013_audit.sqlite.sql")),
+    },
+    Source {
+        version: 14,
         description: "members",
         portable: "",
-        postgres: include_str!("../../migrations/0015_members.postgres.sql"),
+        postgres: include_str!("../../migrations/0014_members.postgres.sql"),
         sqlite: None,
     },
 ];

@@ -2,10 +2,7 @@
 //! every six seconds; from all addresses together ten times as often, so that nobody locks somebody else out from one of
 //! them. Logins that succeed cost nothing.
 
-use crate::{
-    base::{Allowances, Error, Result, sha256},
-    tenants::attempts::Source,
-};
+use crate::base::{Allowances, Error, Result, Source, sha256};
 use std::{
     net::IpAddr,
     time::{Duration, Instant},

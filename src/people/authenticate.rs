@@ -10,6 +10,7 @@ use crate::{
         sessions::{WRITTEN_EVERY, idle_after},
         store,
     },
+    tenants::attempts::Attempts,
 };
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
@@ -17,27 +18,39 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 const DIGITS: usize = 43;
 
 /// Who has this session. `SESSION_OVER` alike for an unknown one and one that is over.
+///
+/// An id that nobody knows uses up an attempt of its address, as an unknown key does, and [`Error::Limited`] says when there is
+/// none left: who makes ids up is slowed down. That locks nobody out: good sessions and keys from there go on, and whoever
+/// wants to log in may show what it likes. One that ended and is still remembered uses up nothing.
 pub async fn authenticate(
     app: &App,
     token: &Secret,
     address: Option<IpAddr>,
 ) -> Result<Arc<Caller>> {
     let hash = hash_of(token);
-    let memory = memory::of(app);
+    let (memory, attempts) = (memory::of(app), Attempts::at_keys(app));
     let known = match is_possible(token) {
         true => {
-            let known = memory.session(hash, async || read(app, &hash, address).await);
-            known.await?
+            let is_suspicious = || attempts.check(address).is_err();
+            let read = async || read(app, &hash, address).await;
+            memory.session(hash, is_suspicious, read).await?
         }
         false => None,
     };
     match known {
         Some(known) if !known.is_over(app.db.now()) => Ok(known.caller_at(address)),
-        _ => Err(Error::Unauthenticated {
-            // Nobody guesses one: a browser that still shows an old one is not to be slowed down for it.
-            reason: "SESSION_OVER",
-            message: "there is no such session, or it is over: log in again".to_owned(),
-        }),
+        Some(_) => Err(over()),
+        None => {
+            attempts.reserve(address)?;
+            Err(over())
+        }
+    }
+}
+
+fn over() -> Error {
+    Error::Unauthenticated {
+        reason: "SESSION_OVER",
+        message: "there is no such session, or it is over: log in again".to_owned(),
     }
 }
 
@@ -62,11 +75,9 @@ async fn read(app: &App, hash: &[u8; 32], address: Option<IpAddr>) -> Result<Opt
     let now = app.db.now();
     let idle = idle_after(app);
     let was_idle = |idle| row.used_at + idle + WRITTEN_EVERY <= now;
-    if row.expires_at <= now || idle.is_some_and(was_idle) {
-        return Ok(None);
-    }
+    let is_over = row.expires_at <= now || idle.is_some_and(was_idle);
     let mut used_at = row.used_at;
-    if now - used_at >= WRITTEN_EVERY {
+    if now - used_at >= WRITTEN_EVERY && !is_over {
         used_at = now;
         let written = async {
             let mut tx = app.db.write(store::SCOPE).await?;

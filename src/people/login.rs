@@ -2,8 +2,8 @@
 
 use crate::{
     app::App,
-    audit,
-    base::{Error, Result, Secret, Violation, error::all_valid, reach},
+    audit::{self, By, Counted},
+    base::{ANYBODY, Error, Result, Secret, Violation, error::all_valid, reach},
     people::{
         Begun, Origin, Person, Profile, google, memory,
         password::{self, Verdict},
@@ -33,6 +33,28 @@ pub struct Login {
 pub async fn login(app: &App, login: Login, origin: &Origin) -> Result<(Profile, Begun)> {
     check(&login)?;
     let begun = Instant::now();
+    let mut whom = None;
+    let outcome = attempt(app, &login, origin, &mut whom).await;
+    if let Err(error) = &outcome {
+        note(app, whom.as_ref(), error);
+    }
+    if is_refused(&outcome) {
+        tokio::time::sleep(REFUSED_AFTER.saturating_sub(begun.elapsed())).await;
+    }
+    if outcome.is_ok() {
+        // The session that the caller showed ended.
+        memory::of(app).forget();
+    }
+    outcome
+}
+
+/// `whom` is who has the name that was said, once that is known.
+async fn attempt(
+    app: &App,
+    login: &Login,
+    origin: &Origin,
+    whom: &mut Option<Person>,
+) -> Result<(Profile, Begun)> {
     let address = reach::caller().and_then(|caller| caller.address);
     // Who works in this process has no address, and needs no password to do harm.
     let by_address = address.map(|_| Attempts::of(app));
@@ -41,21 +63,17 @@ pub async fn login(app: &App, login: Login, origin: &Origin) -> Result<(Profile,
         attempts.reserve(address)?;
     }
     let outcome = match login.google_id_token.is_empty() {
-        true => by_password(app, &login, origin).await,
+        true => by_password(app, login, origin, whom).await,
         false => google::enter(app, &login.google_id_token, origin).await,
     };
-    let is_refused = matches!(outcome, Err(Error::Unauthenticated { .. }));
-    if let Some(attempts) = by_address.filter(|_| !is_refused) {
+    if let Some(attempts) = by_address.filter(|_| !is_refused(&outcome)) {
         attempts.give_back(address);
     }
-    if is_refused {
-        tokio::time::sleep(REFUSED_AFTER.saturating_sub(begun.elapsed())).await;
-    }
-    if outcome.is_ok() {
-        // The session that the caller showed ended.
-        memory::of(app).forget();
-    }
     outcome
+}
+
+fn is_refused<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(Error::Unauthenticated { .. }))
 }
 
 fn check(login: &Login) -> Result<()> {
@@ -80,24 +98,27 @@ fn check(login: &Login) -> Result<()> {
     all_valid(wrong)
 }
 
-async fn by_password(app: &App, login: &Login, origin: &Origin) -> Result<(Profile, Begun)> {
+async fn by_password(
+    app: &App,
+    login: &Login,
+    origin: &Origin,
+    whom: &mut Option<Person>,
+) -> Result<(Profile, Begun)> {
     let key = rules::key(&login.login);
     let memory = memory::of(app);
     let address = reach::caller().and_then(|caller| caller.address);
     memory.attempts().take(&key, address)?;
     let mut tx = app.db.read(store::SCOPE).await?;
     // PostgreSQL takes no such text, and nobody has such a name.
-    let person = match key.contains('\0') {
+    *whom = match key.contains('\0') {
         true => None,
         false => store::by_login(&mut tx, &key).await?,
     };
     drop(tx);
-    let stored = person
-        .as_ref()
-        .and_then(|person| person.password_hash.clone());
+    let person = whom.as_ref();
+    let stored = person.and_then(|person| person.password_hash.clone());
     let verdict = password::verify(app, &login.password, stored.clone()).await?;
-    let (Some(person), Verdict::Right | Verdict::Outdated) = (person.as_ref(), verdict) else {
-        refused(app, person.as_ref());
+    let (Some(person), Verdict::Right | Verdict::Outdated) = (person, verdict) else {
         return Err(wrong());
     };
     memory.attempts().give_back(&key, address);
@@ -140,11 +161,21 @@ pub(super) async fn enter(
     Ok((profile, begun))
 }
 
-/// Notes that a login was refused, for unknown names too. However many are tried, it is one row a minute for each person.
-fn refused(app: &App, person: Option<&Person>) {
+/// Has the audit count that a login was refused, or was one too many, for unknown names too.
+fn note(app: &App, person: Option<&Person>, error: &Error) {
+    let (Error::Unauthenticated { reason, .. }
+    | Error::Denied { reason, .. }
+    | Error::Limited { reason, .. }) = error
+    else {
+        return;
+    };
     let whom = person.map_or("users/-".to_owned(), |person| person.name().to_string());
-    let counted = audit::Counted::done(None, "user.login", whom, "anybody");
-    audit::count(app, counted.refused("LOGIN_WRONG"));
+    let by = By {
+        name: ANYBODY,
+        address: reach::caller().and_then(|caller| caller.address),
+    };
+    let counted = Counted::done(None, "user.login", whom, by).refused(*reason);
+    audit::count(app, counted.by_stranger());
 }
 
 pub(super) fn wrong() -> Error {

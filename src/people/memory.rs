@@ -22,11 +22,14 @@ const STALE_AFTER: Duration = Duration::from_millis(800);
 const MOST: usize = 10_000;
 /// Unknown sessions that are looked for at the same time: who makes ids up must leave connections for the others.
 const LOOKUPS: usize = 4;
+/// The same for addresses that made up many.
+const SUSPICIOUS: usize = 1;
 
 /// What this process remembers of people.
 pub(super) struct Memory {
     sessions: RwLock<HashMap<[u8; 32], Arc<Known>>>,
     lookups: Semaphore,
+    suspicious: Semaphore,
     attempts: Attempts,
     line: Line,
     certificates: Certificates,
@@ -37,6 +40,7 @@ impl Default for Memory {
         Self {
             sessions: RwLock::default(),
             lookups: Semaphore::new(LOOKUPS),
+            suspicious: Semaphore::new(SUSPICIOUS),
             attempts: Attempts::default(),
             line: Line::default(),
             certificates: Certificates::default(),
@@ -98,10 +102,12 @@ pub(super) fn of(app: &App) -> Arc<Memory> {
 
 impl Memory {
     /// The session that `token` shows, as `read` finds it in the database, or as it was found less than half a second
-    /// ago. One caller reads, the others go on with what they have as long as that is allowed.
+    /// ago. One caller reads, the others go on with what they have as long as that is allowed. Who is suspicious waits longer
+    /// for one that is not remembered.
     pub(super) async fn session(
         &self,
         hash: [u8; 32],
+        is_suspicious: impl FnOnce() -> bool,
         read: impl AsyncFnOnce() -> Result<Option<Known>>,
     ) -> Result<Option<Arc<Known>>> {
         let known = {
@@ -119,7 +125,13 @@ impl Memory {
         };
         let _turn = match &known {
             Some(_) => None,
-            None => Some(self.lookups.acquire().await.map_err(Error::internal)?),
+            None => {
+                let turns = match is_suspicious() {
+                    true => &self.suspicious,
+                    false => &self.lookups,
+                };
+                Some(turns.acquire().await.map_err(Error::internal)?)
+            }
         };
         let found = read().await?.map(Arc::new);
         let mut all = self

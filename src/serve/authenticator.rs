@@ -3,13 +3,13 @@
 
 use crate::{
     app::Door,
-    audit::{self, Counted},
     base::{
         Authenticate, Caller, Credential, Error, Needs, Permissions, Result, Role, Secret, Who,
         sha256,
     },
     config::{Auth, BasicAuth},
     people,
+    serve::refusals,
     tenants::{
         attempts::Attempts,
         keys::{Keys, Use},
@@ -27,6 +27,8 @@ use zeroize::Zeroizing;
 const SETTINGS_KEY: &str = "admin key";
 /// What was shown is not good.
 const WRONG: &str = "CREDENTIALS_WRONG";
+/// What the audit calls a call that asks nobody who it is, as a login, and is answered whatever is shown.
+const FOR_ANYBODY: &str = "-";
 
 /// Decides as the settings and the database say.
 pub(super) struct Authenticator {
@@ -89,6 +91,14 @@ impl Authenticator {
             Err(Error::Unauthenticated { reason, .. }) if needs == Needs::Nothing => {
                 if reason == WRONG {
                     guesses.failed(address);
+                    refusals::note(
+                        &self.door,
+                        None,
+                        address,
+                        "credentials.show",
+                        FOR_ANYBODY,
+                        reason,
+                    );
                 }
                 Ok(Arc::new(Caller::nobody(Permissions::none(), address)))
             }
@@ -283,24 +293,11 @@ impl Authenticate for Authenticator {
     }
 
     fn refused(&self, caller: Option<&Caller>, address: Option<IpAddr>, call: &str, reason: &str) {
-        // Without a database there is nothing that could be refused, and nowhere to write it.
-        let Ok(app) = self.door.now() else {
-            return;
-        };
-        let tenant = caller.and_then(|caller| match &caller.permissions {
-            Permissions::Tenants(roles) if roles.len() == 1 => roles.keys().next().cloned(),
-            _ => None,
-        });
-        let actor = caller.map_or("anybody", |caller| &caller.name);
         let action = match call.starts_with('/') {
             true => "http.request",
             false => "rpc.call",
         };
-        let counted = Counted {
-            address: address.map_or(String::new(), |address| address.to_string()),
-            ..Counted::done(tenant, action, call, actor)
-        };
-        audit::count(&app, counted.refused(reason));
+        refusals::note(&self.door, caller, address, action, call, reason);
     }
 }
 

@@ -14,6 +14,7 @@ mod in_process;
 mod left_behind;
 mod notices;
 mod pages;
+mod refusals;
 mod services;
 
 pub use crew::Start;

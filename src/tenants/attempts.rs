@@ -6,11 +6,11 @@
 
 use crate::{
     app::App,
-    base::{Allowances, Error, Result},
+    base::{Allowances, Error, Result, Source},
     outbound::Budget,
 };
 use std::{
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
@@ -18,17 +18,6 @@ use std::{
 /// Who guessed, and how often they still may. `None`: as often as they like.
 #[derive(Debug, Default)]
 pub struct Attempts(Option<Allowances<Source>>);
-
-/// Where guesses come from: an IPv4 address, or the /64 that one subscriber has in IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// All of the address.
-    V4(u32),
-    /// The network.
-    V6(u64),
-    /// Not known.
-    Elsewhere,
-}
 
 impl Attempts {
     /// So many wrong credentials from one address in such a time; `None` allows any number.
@@ -92,21 +81,6 @@ impl Attempts {
             wait,
         })
     }
-}
-
-impl Source {
-    /// Where this address is.
-    pub fn of(address: Option<IpAddr>) -> Self {
-        match address.map(|address| address.to_canonical()) {
-            Some(IpAddr::V4(address)) => Self::V4(address.to_bits()),
-            Some(IpAddr::V6(address)) => Self::V6(network(address)),
-            None => Self::Elsewhere,
-        }
-    }
-}
-
-fn network(address: Ipv6Addr) -> u64 {
-    u64::try_from(address.to_bits() >> 64).unwrap_or_default()
 }
 
 #[cfg(test)]

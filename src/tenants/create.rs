@@ -44,6 +44,8 @@ pub async fn create(app: &App, create: Create) -> Result<Tenant> {
         allowed_domains: Json(domains),
         ..Tenant::new(id.clone(), display_name, app.db.now())
     };
+    // Much may be left of an earlier one where a process died: not all of it in one transaction.
+    audit::keep_of(&app.db, &tenant.id).await?;
     let mut tx = app.db.write(Scope::System("make a tenant")).await?;
     add(&mut tx, &tenant, audit::actor()).await?;
     tx.commit().await?;
@@ -62,6 +64,7 @@ pub async fn add(tx: &mut Tx, tenant: &Tenant, by: impl ToString) -> Result<()> 
     if keys::drop_left(tx, tenant.id.as_str()).await? {
         keys::changed(tx).await?;
     }
+    audit::keep_rest(tx, &tenant.id, tenant.created_at).await?;
     let entry = audit::Entry::new(Some(tenant.id.clone()), "tenant.create", tenant.name());
     audit::record(tx, entry.by(by), tenant.created_at).await?;
     tracing::info!(tenant = %tenant.id, "a tenant is made");

@@ -12,24 +12,20 @@ use crate::{
 /// runs that are not over, TENANT_NEEDED for the one that is there from the start.
 pub async fn delete(app: &App, id: &TenantId, etag: &str) -> Result<()> {
     reach::check(id)?;
-    let scope = Scope::System("remove a tenant");
-    // Asked before much is moved, and again when nobody can change it any more.
-    let mut tx = app.db.write(scope.clone()).await?;
-    removable(&mut tx, id, etag).await?;
-    drop(tx);
-    audit::keep_most_of(&app.db, id).await?;
-
     let now = app.db.now();
-    let mut tx = app.db.write(scope).await?;
+    let mut tx = app.db.write(Scope::System("remove a tenant")).await?;
     let tenant = removable(&mut tx, id, etag).await?;
     store::remove(&mut tx, id).await?;
-    audit::keep_of(&mut tx, id).await?;
     // Its keys are gone, too.
     keys::changed(&mut tx).await?;
     let entry = audit::Entry::new(None, "tenant.delete", tenant.name());
     audit::record(&mut tx, entry, now).await?;
     tx.commit().await?;
     tracing::info!(tenant = %id, "a tenant was removed");
+    // It is gone whatever comes of this, which housekeeping does again.
+    if let Err(error) = audit::keep_of(&app.db, id).await {
+        tracing::warn!(tenant = %id, %error, "the audit of a removed tenant is handed over later");
+    }
     Ok(())
 }
 

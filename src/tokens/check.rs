@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     audit::{self, Counted},
-    base::{Error, Result, TokenName},
+    base::{Error, Result, TokenName, reach},
     tokens::{Standing, Token, account, view},
 };
 use chrono::TimeDelta;
@@ -26,12 +26,6 @@ pub struct Health {
 /// refresh token is not spent. A provider that does not answer is an error: then nothing was found out.
 pub async fn check(app: &App, name: &TokenName) -> Result<Health> {
     let mut problems = Vec::new();
-    let checked = Counted::done(
-        Some(name.tenant.clone()),
-        "token.check",
-        name,
-        &audit::actor(),
-    );
     let works = match account::find(app, name).await {
         Ok(_) => true,
         Err(
@@ -44,6 +38,9 @@ pub async fn check(app: &App, name: &TokenName) -> Result<Health> {
         Err(error) => return Err(error),
     };
     let token = view::get(app, name).await?;
+    let (caller, resource) = (reach::caller(), name.to_string());
+    let by = audit::by(caller.as_deref());
+    let checked = Counted::done(Some(&name.tenant), "token.check", resource, by);
     audit::count(app, checked);
     let now = app.db.now();
     let missing = token.missing_scopes();

@@ -2,6 +2,7 @@
 
 use crate::{
     app::App,
+    audit::{self, By, Counted},
     base::{Error, Result, Secret, TokenName, reach},
     db::Scope,
     tokens::{
@@ -21,6 +22,8 @@ pub const LONGEST_VALIDITY: TimeDelta = TimeDelta::minutes(30);
 
 /// Who reads, where it is this program's own work.
 const OURSELVES: &str = "syncline";
+/// What the audit calls it.
+const READ: &str = "token.read";
 
 /// A credential in clear.
 #[derive(Clone, Debug)]
@@ -48,13 +51,13 @@ pub(super) fn check_validity(min_validity: TimeDelta) -> Result<()> {
 
 /// A credential that is good for at least `min_validity`, refreshed first when needed: once, however many ask. A
 /// provider that does not answer shows only when the current access token does not last that long. `required` scopes
-/// that were not granted are SCOPE_MISSING. The read is counted for `caller`.
+/// that were not granted are SCOPE_MISSING. The audit counts who reads.
 pub async fn issue(
     app: &App,
     name: &TokenName,
     min_validity: TimeDelta,
     required: &[String],
-    caller: &str,
+    by: By<'_>,
 ) -> Result<Arc<Issued>> {
     check_validity(min_validity)?;
     // What is remembered asks no database, which would ask this.
@@ -74,13 +77,25 @@ pub async fn issue(
             ),
         ));
     }
-    memory::of(app).reads().count(name, caller, app.db.now());
+    let read = Counted::done(Some(&name.tenant), READ, warm.name.as_str(), by);
+    audit::count(app, read);
     Ok(Arc::clone(&warm.issued))
+}
+
+/// Counts that a token that is there was not handed out. What is not there is not counted: callers make up names.
+pub(super) fn count_refused(app: &App, name: &TokenName, by: By<'_>, error: &Error) {
+    let reason = match error {
+        Error::Precondition { reason, .. } | Error::Unavailable { reason, .. } => reason,
+        Error::NeedsReauth { .. } => "NEEDS_REAUTH",
+        _ => return,
+    };
+    let read = Counted::done(Some(&name.tenant), READ, name.to_string(), by);
+    audit::count(app, read.refused(reason));
 }
 
 /// The secret that other rooms send to the provider: good for at least `min_validity`.
 pub async fn credential(app: &App, name: &TokenName, min_validity: TimeDelta) -> Result<Secret> {
-    let issued = issue(app, name, min_validity, &[], OURSELVES).await?;
+    let issued = issue(app, name, min_validity, &[], OURSELVES.into()).await?;
     Ok(issued.secret.clone())
 }
 
@@ -176,6 +191,7 @@ fn remember(app: &App, token: &Token, read_at: Instant) -> Result<Arc<Warm>> {
         }
     };
     let warm = Arc::new(Warm {
+        name: name.to_string(),
         issued: Arc::new(Issued {
             secret,
             kind: token.kind,

@@ -1,4 +1,4 @@
-//! What a process remembers of tokens: access tokens in clear, who is refreshing, how often each one was handed out.
+//! What a process remembers of tokens: access tokens in clear, and who is refreshing.
 //!
 //! A remembered token is compared with its row at least every half second while it is used, so that one which was
 //! revoked or replaced on any replica stops working everywhere within a second.
@@ -7,7 +7,7 @@ use crate::{
     app::App,
     base::{Result, TokenName},
     db::Scope,
-    tokens::{Issued, reads::Reads, store},
+    tokens::{Issued, store},
 };
 use chrono::TimeDelta;
 use std::{
@@ -32,6 +32,8 @@ const MOST: usize = 10_000;
 /// A credential that may be used now.
 #[derive(Debug)]
 pub(super) struct Warm {
+    /// As the audit calls the token; written once, and read at every call.
+    pub name: String,
     pub issued: Arc<Issued>,
     /// Renewed so long before its end.
     pub margin: TimeDelta,
@@ -45,7 +47,6 @@ pub(super) struct Memory {
     warm: RwLock<HashMap<TokenName, Arc<Entry>>>,
     refreshing: Mutex<HashMap<TokenName, Arc<tokio::sync::Mutex<()>>>>,
     refreshes: TaskTracker,
-    reads: Reads,
 }
 
 struct Entry {
@@ -140,11 +141,6 @@ impl Memory {
     /// Where refreshes run, so that one goes on when its caller went away.
     pub(super) fn refreshes(&self) -> &TaskTracker {
         &self.refreshes
-    }
-
-    /// The counters.
-    pub(super) fn reads(&self) -> &Reads {
-        &self.reads
     }
 }
 

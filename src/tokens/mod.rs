@@ -5,6 +5,7 @@
 
 mod account;
 mod authorize;
+mod books;
 mod check;
 mod create;
 mod delete;
@@ -17,7 +18,6 @@ mod keys;
 mod memory;
 mod notice;
 mod provider;
-mod reads;
 mod refresh;
 mod revoke;
 mod rpc;
@@ -32,6 +32,7 @@ pub use authorize::{
     Authorization, Begin, Complete, Link, Redirected, begin, complete, follow_link, link,
     on_behalf_of,
 };
+pub use books::keep_books;
 pub use check::{Health, check};
 pub use create::{Create, create};
 pub use delete::delete;
@@ -43,7 +44,6 @@ pub use keys::{Retired, Rewrapped, Use, open_keyring, retire, rewrap, rotate, us
 pub use memory::settled;
 pub use notice::{NEEDS_OWNER, needing_owner};
 pub use provider::{clockify, google_endpoints};
-pub use reads::{flush_reads, keep_books};
 pub use refresh::refresh;
 pub use revoke::revoke;
 pub use rpc::Service;

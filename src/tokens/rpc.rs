@@ -5,11 +5,12 @@ use crate::{
         self, create_token_request, token_service_server::TokenService, update_token_request,
     },
     app::App,
+    audit::By,
     base::{Error, Result, Secret, TokenName, Violation, reach},
     tokens::{
         self, Begin, Complete, Create, Given, Kind, OauthGrant, Provider, Redirected, Scopes,
-        Standing, Token, Update, authorize, check, create, delete, gather, issue, keys, reads,
-        refresh, revoke, update, view,
+        Standing, Token, Update, authorize, check, create, delete, gather, issue, keys, refresh,
+        revoke, update, view,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -174,7 +175,7 @@ impl TokenService for Service {
         request: Request<v1::IssueAccessTokenRequest>,
     ) -> Answer<v1::IssueAccessTokenResponse> {
         let caller = reach::caller();
-        let caller = caller.as_ref().map_or(CALLER, |caller| &caller.name);
+        let by = caller.as_deref().map_or(CALLER.into(), By::from);
         let request = request.into_inner();
         let mut wrong = Vec::new();
         let name = gather(&mut wrong, TokenName::parse("name", &request.name));
@@ -191,9 +192,8 @@ impl TokenService for Service {
             return Err(Error::Invalid(wrong).into());
         };
         let required = &request.required_scopes;
-        let issued = issue::issue(&self.0, &name, min_validity, required, caller).await;
-        let issued =
-            issued.inspect_err(|error| reads::count_refused(&self.0, &name, caller, error))?;
+        let issued = issue::issue(&self.0, &name, min_validity, required, by).await;
+        let issued = issued.inspect_err(|error| issue::count_refused(&self.0, &name, by, error))?;
         Ok(Response::new(v1::IssueAccessTokenResponse {
             access_token: issued.secret.expose().to_owned(),
             token_type: match issued.kind {

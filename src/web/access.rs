@@ -36,7 +36,10 @@ pub async fn guard(
         .admit(headers, cookie, extensions, admission.needs, page);
     let (caller, reach) = match admitted.await {
         Ok(admitted) => admitted,
-        Err(Error::Unauthenticated { .. }) if admission.site.asks_people(&request) => {
+        // Limited is a browser whose session ended long ago: it is asked to log in like any other.
+        Err(Error::Unauthenticated { .. } | Error::Limited { .. })
+            if admission.site.asks_people(&request) =>
+        {
             return Ok(login::first(request.uri()));
         }
         Err(error) => return Err(error.into()),

@@ -80,7 +80,9 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
             );
             let (_, reach) = match admitted.await {
                 Ok(admitted) => admitted,
-                Err(Error::Unauthenticated { .. }) if site.asks_people(&request) => {
+                Err(Error::Unauthenticated { .. } | Error::Limited { .. })
+                    if site.asks_people(&request) =>
+                {
                     return Ok(login::first(request.uri()));
                 }
                 Err(error) => return Err(error),

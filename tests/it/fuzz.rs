@@ -8,7 +8,10 @@ use std::{
     panic::{AssertUnwindSafe, RefUnwindSafe},
 };
 use syncline::{
-    api::{filter, page::Page},
+    api::{
+        filter::{self, Match},
+        page::Page,
+    },
     base::{Clock, ResourceId, RunName, Secret, SyncName, TokenName},
     config::Config,
     people::Cookies,
@@ -101,6 +104,7 @@ fn a_filter_says_each_field_once_and_only_fields_that_there_are() {
         "a",
         "OR",
         " ",
+        "*",
         "tenants/a",
     ];
     texts(words, move |text| {
@@ -110,6 +114,21 @@ fn a_filter_says_each_field_once_and_only_fields_that_there_are() {
         let names: BTreeSet<_> = read.iter().map(|(field, _)| field.as_str()).collect();
         assert_eq!(names.len(), read.len(), "{text}");
         assert!(names.iter().all(|name| fields.contains(name)), "{text}");
+        // What stands for all that begin so is what stands before the one star.
+        for (field, value) in &read {
+            let said = match Match::parse(field, value) {
+                Ok(Match::Exactly(whole)) => whole,
+                Ok(Match::Beginning(beginning)) => {
+                    assert!(!beginning.is_empty() && !beginning.contains('*'), "{text}");
+                    format!("{beginning}*")
+                }
+                Err(_) => {
+                    assert!(value.contains('*'), "{text}");
+                    continue;
+                }
+            };
+            assert_eq!(&said, value);
+        }
         // A bare value may have a quote in it, and then cannot be quoted.
         if read.iter().any(|(_, value)| value.contains('"')) {
             return;

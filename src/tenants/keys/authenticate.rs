@@ -2,8 +2,8 @@
 
 use crate::{
     app::App,
-    audit::{self, Counted},
-    base::{Caller, Error, Result, Secret, TenantId, reach, sha256},
+    audit::{self, By, Counted},
+    base::{ANYBODY, Caller, Error, Result, Secret, TenantId, reach, sha256},
     tenants::{
         attempts::Attempts,
         keys::{
@@ -130,7 +130,7 @@ impl Keys {
             None => self.look_up(text, digest, address).await?,
         };
         let now = self.app.db.now();
-        let refuse = |reason| self.refuse(Some(&entry.key.name), reason);
+        let refuse = |reason| self.refuse(Some(&entry.key.name), address, reason);
         if let Some(fault) = entry.key.fault(now) {
             refuse(fault);
             return Err(wrong());
@@ -156,12 +156,17 @@ impl Keys {
         Ok(())
     }
 
-    /// Tells the owner of a key that it was refused, and why. One that nobody knows is the installation's affair.
-    fn refuse(&self, key: Option<&KeyName>, reason: &'static str) {
+    /// Tells the owner of a key that it was refused, why, and where whoever shows it comes from. One that nobody knows is the
+    /// installation's affair.
+    fn refuse(&self, key: Option<&KeyName>, address: Option<IpAddr>, reason: &'static str) {
         let name = key.map_or_else(|| UNKNOWN.to_owned(), KeyName::to_string);
-        let tenant = key.and_then(|key| key.tenant.clone());
-        let refused = Counted::done(tenant, "api_key.use", name, "anybody").refused(reason);
-        audit::count(&self.app, refused);
+        let tenant = key.and_then(|key| key.tenant.as_ref());
+        let by = By {
+            name: ANYBODY,
+            address,
+        };
+        let refused = Counted::done(tenant, "api_key.use", name, by).refused(reason);
+        audit::count(&self.app, refused.by_stranger());
     }
 
     /// Asks the database, for which who guesses must wait longer than others.
@@ -172,7 +177,7 @@ impl Keys {
         address: Option<IpAddr>,
     ) -> Result<Arc<Entry>> {
         let unknown = || {
-            self.refuse(None, "KEY_UNKNOWN");
+            self.refuse(None, address, "KEY_UNKNOWN");
             wrong()
         };
         if !secret::is_possible(text.expose()) {

@@ -48,9 +48,11 @@ async fn refusals_do_not_fill_the_audit(database: Database) {
     for round in 0..3 {
         for number in 0..200 {
             let guess = format!("sl_live_{round}{number}").as_str().into();
-            super::assert_wrong(show(&house.app, &guess).await);
+            // A new address each time, as every host of IPv6 has them.
+            let from = super::address(&format!("2001:db8::{round}:{number}"));
+            super::assert_wrong(show_from(&house.app, &guess, from).await);
         }
-        let counted = format!("apiKeys/- KEY_UNKNOWN {}", 200 * (round + 1));
+        let counted = format!("apiKeys/- KEY_UNKNOWN {} 2001:db8::/64", 200 * (round + 1));
         assert_eq!(house.refused().await, [counted]);
     }
     assert!(house.audit().await.is_empty());

@@ -88,9 +88,9 @@ async fn unknown_revoked_and_ended_keys_are_refused_alike(database: Database) {
     assert_eq!(
         house.refused().await,
         [
-            format!("{ended} KEY_EXPIRED 2"),
-            format!("{} KEY_REVOKED 2", revoked.name),
-            "apiKeys/- KEY_UNKNOWN 4".to_owned(),
+            format!("{ended} KEY_EXPIRED 2 203.0.113.7"),
+            format!("{} KEY_REVOKED 2 203.0.113.7", revoked.name),
+            "apiKeys/- KEY_UNKNOWN 4 203.0.113.7".to_owned(),
         ]
     );
 }

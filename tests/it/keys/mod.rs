@@ -73,7 +73,7 @@ impl House {
         self.create(Create::default()).await
     }
 
-    /// What the audit counted, as `resource outcome count`.
+    /// What the audit counted, as `resource outcome count address`.
     async fn refused(&self) -> Vec<String> {
         syncline::audit::flush(&self.app).await.unwrap();
         let schema = match self.database.engine() {
@@ -81,7 +81,7 @@ impl House {
             syncline::db::Engine::Sqlite => "",
         };
         let sql = format!(
-            "SELECT resource || ' ' || outcome || ' ' || count FROM {schema}audit_counts WHERE action = 'api_key.use' ORDER BY outcome"
+            "SELECT resource || ' ' || outcome || ' ' || count || ' ' || address FROM {schema}audit_counts WHERE action = 'api_key.use' ORDER BY outcome, address"
         );
         self.database.column(&sql).await
     }

@@ -15,6 +15,7 @@ each_engine!(
     pages_of_users_are_whole_and_in_order,
     a_change_of_roles_counts_within_a_second,
     what_was_done_stands_in_the_audit,
+    guesses_that_are_one_too_many_stand_in_the_audit,
 );
 
 fn update(user: User, paths: &[&str]) -> Request<UpdateUserRequest> {
@@ -290,12 +291,11 @@ async fn a_change_of_roles_counts_within_a_second(database: Database) {
 async fn what_was_done_stands_in_the_audit(database: Database) {
     let house = House::open(database).await;
     let (profile, ada) = house.logged_in("ada").await;
-    assert!(log_in(&house.app, "ada", "wrong password").await.is_err());
-    assert!(
-        log_in(&house.app, "nobody", "wrong password")
-            .await
-            .is_err()
-    );
+    let stranger = Guest::stranger();
+    for login in ["ada", "nobody"] {
+        let guess = log_in(&house.app, login, "wrong password");
+        assert!(stranger.calls(guess).await.is_err());
+    }
     let service = house.accounts();
     ada.calls(service.logout(Request::new(v1::LogoutRequest {})))
         .await
@@ -319,14 +319,42 @@ async fn what_was_done_stands_in_the_audit(database: Database) {
     // Those who guess are counted, so that they cannot fill the table.
     syncline::audit::flush(&house.app).await.unwrap();
     let sql = format!(
-        "SELECT action || ' ' || outcome || ' ' || resource || ' ' || count
+        "SELECT action || ' ' || outcome || ' ' || resource || ' ' || count || ' ' || address
          FROM {schema}audit_counts WHERE action = 'user.login'"
     );
     let mut counted = house.database.column(&sql).await;
     counted.sort();
     let expected = [
-        "user.login LOGIN_WRONG users/- 1".to_owned(),
-        format!("user.login LOGIN_WRONG {name} 1"),
+        "user.login LOGIN_WRONG users/- 1 192.0.2.7".to_owned(),
+        format!("user.login LOGIN_WRONG {name} 1 192.0.2.7"),
     ];
     assert_eq!(counted, expected);
+}
+
+/// Who tries more passwords than it may is not even answered whether they are right, and the audit says how many it were.
+async fn guesses_that_are_one_too_many_stand_in_the_audit(database: Database) {
+    let house = House::open(database).await;
+    let stranger = Guest::stranger();
+    let mut reasons = Vec::new();
+    // For a name that nobody has: nothing is computed for it.
+    for _ in 0..12 {
+        let guess = stranger.calls(log_in(&house.app, "no\0body", "wrong"));
+        reasons.push(super::reason(&guess.await.err().unwrap()));
+    }
+    let too_many = reasons
+        .iter()
+        .filter(|reason| **reason == "TOO_MANY_ATTEMPTS");
+    let too_many = too_many.count();
+    assert!((1..=2).contains(&too_many), "{reasons:?}");
+    syncline::audit::flush(&house.app).await.unwrap();
+    let schema = match house.database.engine() {
+        syncline::db::Engine::Postgres => "syncline.",
+        syncline::db::Engine::Sqlite => "",
+    };
+    let sql = format!(
+        "SELECT resource || ' ' || address || ' ' || count FROM {schema}audit_counts
+         WHERE action = 'user.login' AND outcome = 'TOO_MANY_ATTEMPTS'"
+    );
+    let counted = house.database.column(&sql).await;
+    assert_eq!(counted, [format!("users/- 192.0.2.7 {too_many}")]);
 }

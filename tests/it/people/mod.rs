@@ -136,6 +136,12 @@ impl Guest {
         Self(Some(Arc::new(Caller::nobody(Permissions::none(), None))))
     }
 
+    /// The same, from an address.
+    fn stranger() -> Self {
+        let address = Some([192, 0, 2, 7].into());
+        Self(Some(Arc::new(Caller::nobody(Permissions::none(), address))))
+    }
+
     /// Shows a key with this role over the installation.
     fn key(role: Role) -> Self {
         let caller = Caller {
@@ -186,6 +192,16 @@ fn fields(status: &Status) -> Vec<String> {
     let wrong = status.get_details_bad_request().expect("a BadRequest");
     let wrong = wrong.field_violations.into_iter();
     wrong.map(|violation| violation.field).collect()
+}
+
+/// Why somebody was refused.
+fn reason(error: &Error) -> &'static str {
+    match error {
+        Error::Unauthenticated { reason, .. }
+        | Error::Denied { reason, .. }
+        | Error::Limited { reason, .. } => reason,
+        other => panic!("{other}"),
+    }
 }
 
 fn is_unauthenticated(error: &Error, expected: &str) -> bool {

@@ -7,7 +7,10 @@ use crate::{
 use reqwest::{Client, Response, StatusCode, header::SET_COOKIE, redirect};
 use syncline::db::Engine;
 
-each_engine!(somebody_logs_in_looks_and_logs_out_without_scripts);
+each_engine!(
+    somebody_logs_in_looks_and_logs_out_without_scripts,
+    a_browser_with_a_session_that_nobody_knows_is_asked_to_log_in_however_often_it_comes,
+);
 
 const ADMIN_KEY: &str = "composed-admin-key-of-thirty-two-characters";
 const PASSWORD: &str = "composed canary password";
@@ -278,4 +281,25 @@ async fn with_the_password_of_the_settings_browsers_show_their_own_box() {
     assert_eq!(asked.status(), StatusCode::UNAUTHORIZED);
     assert!(asked.headers().contains_key("www-authenticate"));
     assert_eq!(site.page("/login", "").await.status(), StatusCode::OK);
+}
+
+async fn a_browser_with_a_session_that_nobody_knows_is_asked_to_log_in_however_often_it_comes(
+    database: Database,
+) {
+    let serve = command(&database, &["--json", "serve"]).env("SYNCLINE_AUTH_ATTEMPTS", "3/1h");
+    let site = Site::open(serve).await;
+    let forgotten = format!("syncline_session=sl_session_{}", "A".repeat(43));
+    for _ in 0..6 {
+        let sent = site.page("/", &forgotten).await;
+        assert_eq!(sent.status(), StatusCode::SEE_OTHER);
+        assert_eq!(location(&sent), "/login");
+    }
+    assert_eq!(
+        site.page("/login", &forgotten).await.status(),
+        StatusCode::OK
+    );
+    // A program is told to wait.
+    let request = site.browser.get(&site.url).header("cookie", &forgotten);
+    let told = request.send().await.unwrap();
+    assert_eq!(told.status(), StatusCode::TOO_MANY_REQUESTS);
 }

@@ -17,6 +17,8 @@ each_engine!(
     people_see_and_end_their_own_sessions_only,
     the_last_use_is_written_at_most_once_a_minute,
     neither_sessions_nor_passwords_are_in_the_database,
+    who_makes_sessions_up_is_slowed_and_nobody_is_locked_out,
+    a_session_that_ended_uses_up_no_attempts,
 );
 
 /// Check 11 of the dashboard.
@@ -269,5 +271,60 @@ async fn neither_sessions_nor_passwords_are_in_the_database(database: Database) 
         "another canary",
     ] {
         assert!(!text.contains(secret), "{secret}");
+    }
+}
+
+fn made_up(number: usize) -> Secret {
+    Secret::new(format!("sl_session_{number:043}"))
+}
+
+async fn who_makes_sessions_up_is_slowed_and_nobody_is_locked_out(database: Database) {
+    let house = House::open(database).await;
+    house.person("ada").await;
+    let remembered = house.session("ada").await;
+    house.guest(&remembered).await.unwrap();
+    let unseen = house.session("ada").await;
+    let allowed = house.config.auth.attempts.unwrap().limit as usize;
+    let mut over = 0;
+    let slowed = loop {
+        // What could be one, and what could never be.
+        let guess = match over % 2 {
+            0 => made_up(over),
+            _ => "sl_session_x".into(),
+        };
+        let error = house.guest(&guess).await.err().unwrap();
+        if !is_unauthenticated(&error, "SESSION_OVER") {
+            break error;
+        }
+        over += 1;
+        assert!(over < 10 * allowed, "nobody is slowed");
+    };
+    assert_eq!(super::reason(&slowed), "TOO_MANY_ATTEMPTS");
+    // They come back one by one meanwhile.
+    assert!((allowed..allowed + 30).contains(&over), "{over}");
+    // From the same address.
+    for good in [&remembered, &unseen] {
+        house.guest(good).await.unwrap();
+    }
+    let stranger = Guest::stranger();
+    stranger
+        .calls(log_in(&house.app, "ada", PASSWORD))
+        .await
+        .unwrap();
+    // Others are not slowed.
+    let elsewhere = Some([192, 0, 2, 8].into());
+    let error = people::authenticate(&house.app, &made_up(0), elsewhere).await;
+    assert!(is_unauthenticated(&error.err().unwrap(), "SESSION_OVER"));
+}
+
+async fn a_session_that_ended_uses_up_no_attempts(database: Database) {
+    let house = House::open(database).await;
+    house.person("ada").await;
+    let ended = house.session("ada").await;
+    house.clock.advance(TimeDelta::days(7));
+    let tries = house.config.auth.attempts.unwrap().limit + 40;
+    for _ in 0..tries {
+        let error = house.guest(&ended).await.err().unwrap();
+        assert!(is_unauthenticated(&error, "SESSION_OVER"), "{error}");
     }
 }

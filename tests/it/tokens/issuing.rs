@@ -23,9 +23,15 @@ each_engine!(
 async fn a_key_is_handed_out_as_it_is(database: Database) {
     let office = Office::open(database).await;
     let name = office.clockify().await;
-    let issued = tokens::issue(&office.app, &name, TimeDelta::minutes(1), &[], "test")
-        .await
-        .unwrap();
+    let issued = tokens::issue(
+        &office.app,
+        &name,
+        TimeDelta::minutes(1),
+        &[],
+        "test".into(),
+    )
+    .await
+    .unwrap();
     assert_eq!(
         issued.secret.expose(),
         office.sim.world().clockify.users[0].api_key
@@ -132,7 +138,14 @@ async fn a_scope_that_was_not_granted_is_refused(database: Database) {
     let name = office.fresh_google().await;
     let ask = async |scope: &str| {
         let required = [scope.to_owned()];
-        tokens::issue(&office.app, &name, TimeDelta::minutes(1), &required, "test").await
+        tokens::issue(
+            &office.app,
+            &name,
+            TimeDelta::minutes(1),
+            &required,
+            "test".into(),
+        )
+        .await
     };
     ask("openid").await.unwrap();
     let error = ask("https://www.googleapis.com/auth/calendar")
@@ -144,20 +157,26 @@ async fn a_scope_that_was_not_granted_is_refused(database: Database) {
 async fn reads_are_counted_per_token_caller_and_minute(database: Database) {
     let office = Office::open(database).await;
     let name = office.clockify().await;
-    let read = async |caller| {
-        tokens::issue(&office.app, &name, TimeDelta::minutes(1), &[], caller)
-            .await
-            .unwrap();
+    let read = async |caller: &'static str| {
+        tokens::issue(
+            &office.app,
+            &name,
+            TimeDelta::minutes(1),
+            &[],
+            caller.into(),
+        )
+        .await
+        .unwrap();
     };
     for caller in ["one", "one", "two"] {
         read(caller).await;
     }
-    tokens::flush_reads(&office.app).await.unwrap();
+    syncline::audit::flush(&office.app).await.unwrap();
     read("one").await;
     office.advance(TimeDelta::minutes(1));
     read("one").await;
-    tokens::flush_reads(&office.app).await.unwrap();
-    tokens::flush_reads(&office.app).await.unwrap();
+    syncline::audit::flush(&office.app).await.unwrap();
+    syncline::audit::flush(&office.app).await.unwrap();
     let schema = match office.database.engine() {
         syncline::db::Engine::Postgres => "syncline.",
         syncline::db::Engine::Sqlite => "",

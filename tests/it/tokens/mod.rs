@@ -7,6 +7,7 @@ mod consent;
 mod credentials;
 mod history;
 mod issuing;
+mod kept;
 mod keys;
 mod kills;
 mod notices;

@@ -3,9 +3,10 @@
 use super::{NAME, Server, guarded};
 use crate::cli::{LONG, Stage, ended};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use syncline::api::v1::{GetTokenRequest, token_service_client::TokenServiceClient};
-use tonic::Request;
+use tonic::{Code, Request};
 
 fn entries(document: &Value) -> &[Value] {
     document["auditEntries"]
@@ -71,4 +72,53 @@ async fn a_hundred_refused_calls_are_one_row_of_the_audit() {
     assert_eq!(created["auditEntries"][0]["actor"], "syncline");
     let wrong = stage.run(&["audit", "--from", "yesterday"]).await;
     assert_eq!(wrong.code, 64, "{}", wrong.text);
+}
+
+#[tokio::test]
+async fn guesses_are_written_down_with_where_they_come_from_and_who_shows_nothing_is_not() {
+    let stage = Stage::new();
+    let mut server = Server::ready(guarded(stage.command(&["--json", "serve"]))).await;
+    // Asked to show something, by both faces.
+    assert_eq!(server.get("/").await.status(), StatusCode::UNAUTHORIZED);
+    let mut tokens = TokenServiceClient::new(server.channel().await);
+    let nothing = tokens.get_token(GetTokenRequest::default()).await;
+    assert_eq!(nothing.unwrap_err().code(), Code::Unauthenticated);
+
+    let form = [("login", "ada"), ("password", "guess")];
+    for _ in 0..2 {
+        let login = server.request(Method::POST, "/login").form(&form);
+        assert_eq!(
+            login.send().await.unwrap().status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    // The login asks nobody for this, and answers all the same.
+    let login = server.request(Method::POST, "/login").form(&form);
+    let login = login.basic_auth(NAME, Some("guess")).send().await.unwrap();
+    assert_eq!(login.status(), StatusCode::UNAUTHORIZED);
+    for session in ["sl_session_x", "sl_session_y"] {
+        let page = server.request(Method::GET, "/metrics").bearer_auth(session);
+        assert_eq!(
+            page.send().await.unwrap().status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    server.process.terminate();
+    assert!(server.process.wait_exit(LONG).await.success());
+
+    let listed = stage.run(&["--json", "audit", "--instance", "--actor", "any*"]);
+    let listed = listed.await.json();
+    let mut seen = std::collections::BTreeMap::<_, u32>::new();
+    for entry in entries(&listed) {
+        let text = |field: &str| entry[field].as_str().unwrap().to_owned();
+        let what = ["action", "resource", "outcome", "address"].map(text);
+        *seen.entry(what.join(" ")).or_default() += text("count").parse::<u32>().unwrap();
+    }
+    let expected = [
+        ("credentials.show - CREDENTIALS_WRONG 127.0.0.1", 1),
+        ("http.request /metrics SESSION_OVER 127.0.0.1", 2),
+        ("user.login users/- LOGIN_WRONG 127.0.0.1", 3),
+    ];
+    let expected = expected.map(|(what, count)| (what.to_owned(), count));
+    assert_eq!(seen, expected.into(), "{listed}");
 }

@@ -1,0 +1,1 @@
+-- The audit keeps what is young, whoever wants it gone. Triggers are an engine's own: they stand in the files beside this one.
