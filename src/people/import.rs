@@ -7,10 +7,11 @@ use crate::{
     db::Tx,
     people::{
         PersonName, Provider, password,
-        register::given,
+        register::{NO_USERS, given},
         rules,
         store::{self, New},
     },
+    tenants::keys::check_unbounded,
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -58,6 +59,7 @@ pub async fn import(
     dry_run: bool,
 ) -> Result<Imports> {
     super::standing::standing().administers("an import of users")?;
+    check_unbounded(app, NO_USERS).await?;
     let now = app.db.now();
     let mut tx = app.db.write(store::SCOPE).await?;
     let mut imports = Imports::default();

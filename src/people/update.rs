@@ -7,11 +7,12 @@ use crate::{
     people::{
         Membership, Person, PersonName, Profile, gather, memory,
         password::{self, Verdict},
-        register::{check_memberships, check_tenants, given},
+        register::{NO_USERS, check_memberships, check_tenants, given},
         rules,
         standing::{Standing, standing},
         store::{self, Change},
     },
+    tenants::keys::check_unbounded,
 };
 
 const USERNAME: &str = "username";
@@ -54,7 +55,8 @@ pub struct Update {
     pub current_password: Secret,
 }
 
-/// Changes a person: all of it, or nothing. `Conflict` when the etag is not the current one.
+/// Changes a person: all of it, or nothing. `Conflict` when the etag is not the current one, [`Error::Denied`] for a key that
+/// is bounded: a password that it knows would not be.
 pub async fn update(app: &App, update: Update) -> Result<Profile> {
     let standing = standing();
     let mut wrong = Vec::new();
@@ -65,6 +67,7 @@ pub async fn update(app: &App, update: Update) -> Result<Profile> {
     };
     standing.may_change(name)?;
     all_valid(wrong)?;
+    check_unbounded(app, NO_USERS).await?;
     if fields.has(MEMBERSHIPS) || fields.has(INSTANCE_ROLE) {
         standing.administers("changing what a user may do")?;
     }

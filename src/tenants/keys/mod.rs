@@ -23,6 +23,7 @@ mod store;
 pub use authenticate::{Keys, Use, widget_tenant};
 pub use books::{flush, keep_books};
 pub use bootstrap::bootstrap;
+pub use ceiling::check_unbounded;
 pub use create::{Create, create};
 pub use import::{Import, Imported, Shown, import};
 pub use list::list;
