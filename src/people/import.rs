@@ -99,7 +99,7 @@ fn check(index: usize, imported: &Imported) -> Vec<Violation> {
     rules::display_name(&mut wrong, &field("name"), &imported.display_name);
     let hash = &imported.password_hash;
     if !hash.is_empty() && !password::is_usable(hash) {
-        let message = "expected a hash of bcrypt ($2a$, $2b$, $2y$, cost 4 to 15) or Argon2 with bearable parameters";
+        let message = "expected a hash of bcrypt ($2a$, $2b$, $2y$, cost 4 to 12) or Argon2 with bearable parameters (at most 64 MiB, and 192 MiB times passes)";
         wrong.push(Violation::new(field("password"), message));
     }
     wrong

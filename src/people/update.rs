@@ -134,14 +134,15 @@ async fn check_current(
     let memory = memory::of(app);
     let key = person.name().to_string();
     let address = reach::caller().and_then(|caller| caller.address);
-    memory.attempts().take(&key, address)?;
+    let attempts = memory.attempts().take(&key, address, async || Ok(false));
+    attempts.await?;
     match password::verify(app, shown, person.password_hash.clone()).await? {
         Verdict::Wrong => Err(Error::Denied {
             reason: "PASSWORD_WRONG",
             message: "current_password is not the password so far".to_owned(),
         }),
         Verdict::Right | Verdict::Outdated => {
-            memory.attempts().give_back(&key, address);
+            memory.attempts().succeeded(&key, address);
             Ok(())
         }
     }

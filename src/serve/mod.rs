@@ -2,6 +2,7 @@
 //! works behind them once the database answers.
 
 mod accept;
+mod activity;
 mod authenticator;
 mod call;
 mod certificate;
@@ -14,6 +15,7 @@ mod in_process;
 mod left_behind;
 mod notices;
 mod pages;
+mod rpc;
 mod services;
 
 pub use crew::Start;
