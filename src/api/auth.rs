@@ -15,7 +15,10 @@ use std::{
     convert::Infallible,
     fmt, mem,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 use tonic::body::Body;
@@ -24,6 +27,22 @@ use tower::Service;
 /// Where a request comes from, in its extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
+
+/// Told, in the extensions of a call, when it is known who makes it: what only others use is closed sooner. Clones are one.
+#[derive(Clone, Debug, Default)]
+pub struct Known(Arc<AtomicBool>);
+
+impl Known {
+    /// It is known.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is.
+    pub fn is_known(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// Lets good callers through.
 #[derive(Clone)]
@@ -158,6 +177,11 @@ where
             };
             if let Err(error) = needs.check(&caller) {
                 return refuse(Some(&caller), error);
+            }
+            if caller.is_known()
+                && let Some(known) = request.extensions().get::<Known>()
+            {
+                known.set();
             }
             let reach = Reach::new(Arc::clone(&caller), needs);
             request.extensions_mut().insert(Arc::clone(&caller));

@@ -176,6 +176,11 @@ impl Caller {
             address,
         }
     }
+
+    /// Whether something good was shown, or nothing has to be.
+    pub fn is_known(&self) -> bool {
+        self.who != Who::Nobody || self.permissions.highest().is_some()
+    }
 }
 
 /// What a call asks of its caller.

@@ -47,6 +47,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// How long one gRPC call that is no stream may take.
     pub call_time: Duration,
+    /// How long a connection of gRPC may be without a call of somebody who is known.
+    pub idle: Duration,
     /// gRPC calls on one connection at the same time.
     pub calls: u32,
     /// Whose `x-forwarded-for` is believed.
@@ -112,6 +114,7 @@ pub(super) fn limits(read: &mut Reader<'_>) -> Limits {
         header_time: read.duration("http.header_time", "100ms", "1h"),
         request_time: read.duration("http.request_time", "1s", "1h"),
         call_time: read.duration("grpc.call_time", "1s", "1d"),
+        idle: read.duration("grpc.idle", "1s", "1d"),
         calls: read.number("grpc.calls_per_connection", 1..=1_000_000),
         trusted_proxies: read.required("http.trusted_proxies", networks),
     };

@@ -114,7 +114,7 @@ pub(super) const SOURCES: &[Source] = &[
     },
     Source {
         version: 13,
-        description: "audit",
+        description: "append only",
         portable: include_str!("../../migrations/0013_audit.sql"),
         postgres: include_str!("../../migrations/0013_audit.postgres.sql"),
         sqlite: Some(include_str!("../../migrations/0013_audit.sqlite.sql")),

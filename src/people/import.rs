@@ -7,10 +7,11 @@ use crate::{
     db::Tx,
     people::{
         PersonName, Provider, password,
-        register::given,
+        register::{NO_USERS, given},
         rules,
         store::{self, New},
     },
+    tenants::keys::check_unbounded,
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -58,6 +59,7 @@ pub async fn import(
     dry_run: bool,
 ) -> Result<Imports> {
     super::standing::standing().administers("an import of users")?;
+    check_unbounded(app, NO_USERS).await?;
     let now = app.db.now();
     let mut tx = app.db.write(store::SCOPE).await?;
     let mut imports = Imports::default();
@@ -97,7 +99,7 @@ fn check(index: usize, imported: &Imported) -> Vec<Violation> {
     rules::display_name(&mut wrong, &field("name"), &imported.display_name);
     let hash = &imported.password_hash;
     if !hash.is_empty() && !password::is_usable(hash) {
-        let message = "expected a hash of bcrypt ($2a$, $2b$, $2y$, cost 4 to 15) or Argon2 with bearable parameters";
+        let message = "expected a hash of bcrypt ($2a$, $2b$, $2y$, cost 4 to 12) or Argon2 with bearable parameters (at most 64 MiB, and 192 MiB times passes)";
         wrong.push(Violation::new(field("password"), message));
     }
     wrong

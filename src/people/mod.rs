@@ -7,6 +7,7 @@
 mod account;
 mod attempts;
 mod authenticate;
+mod authority;
 mod certificates;
 mod cookie;
 mod delete;
@@ -29,6 +30,7 @@ mod update;
 
 pub use account::{get, list, me};
 pub use authenticate::authenticate;
+pub use authority::permissions_now;
 pub use cookie::Cookies;
 pub use delete::delete;
 pub use import::{Imported, Imports, import, imported};

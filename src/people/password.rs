@@ -25,11 +25,14 @@ const LANES: u32 = 1;
 /// What hashes of these parameters begin with.
 const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
-/// Hashes of an import that would take more than these are not tried: one login could stop the server.
-const MOST_MEMORY_KIB: u32 = 256 * 1024;
+/// Hashes of an import that would take more than these are not tried: one login could stop the server, and it would be told
+/// from one of an unknown name, because comparing would take longer than any refusal waits.
+const MOST_MEMORY_KIB: u32 = 64 * 1024;
 const MOST_PASSES: u32 = 10;
+/// Memory times passes.
+const MOST_WORK_KIB: u32 = 3 * 64 * 1024;
 const MOST_LANES: u32 = 8;
-const MOST_BCRYPT_COST: u32 = 15;
+const MOST_BCRYPT_COST: u32 = 12;
 
 /// bcrypt looks at no more bytes.
 const BCRYPT_BYTES: usize = 72;
@@ -175,6 +178,7 @@ fn argon2_of(stored: &str) -> Option<PasswordHash> {
     let bearable = stored.starts_with("$argon2")
         && params.m_cost() <= MOST_MEMORY_KIB
         && params.t_cost() <= MOST_PASSES
+        && params.m_cost().saturating_mul(params.t_cost()) <= MOST_WORK_KIB
         && params.p_cost() <= MOST_LANES
         && hash.hash.is_some();
     bearable.then_some(hash)
@@ -250,6 +254,28 @@ mod tests {
     fn a_nul_is_no_end() {
         let stored = old("abcdef");
         assert_eq!(check("abcdef\0ghi", &stored), Verdict::Wrong);
+    }
+
+    #[test]
+    fn what_takes_longer_than_a_refusal_waits_is_not_taken_over() {
+        let argon2 = |parameters: &str| {
+            format!("$argon2id$v=19${parameters}$c29tZXNhbHQ${}", "A".repeat(43))
+        };
+        let cost = |cost: u32| old("composed").replacen("$04$", &format!("${cost:02}$"), 1);
+        for fine in [
+            cost(12),
+            argon2("m=65536,t=3,p=4"),
+            argon2("m=7168,t=5,p=1"),
+        ] {
+            assert!(is_usable(&fine), "{fine}");
+        }
+        for slow in [
+            cost(13),
+            argon2("m=65536,t=4,p=1"),
+            argon2("m=131072,t=1,p=1"),
+        ] {
+            assert!(!is_usable(&slow), "{slow}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
         standing::standing,
         store::{self, New},
     },
-    tenants::{self, Tenant, attempts::Attempts},
+    tenants::{self, Tenant, attempts::Attempts, keys::check_unbounded},
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -20,6 +20,9 @@ use uuid::Uuid;
 const TENANT_LETTERS: usize = 40;
 /// Letters of a name that go into what its tenant is called for people.
 const SHOWN_LETTERS: usize = 80;
+
+/// What a key that is bounded is told.
+pub(super) const NO_USERS: &str = "neither makes nor changes users";
 
 /// Somebody to be made.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +52,8 @@ pub struct Registered {
 
 /// Makes a person. Whoever shows nothing registers itself where registration is open, and is logged in; an admin of the whole
 /// installation makes somebody else in any case. Who registers from one address too often has to wait.
-/// [`Error::Exists`] when the name or the address is taken, whatever its case.
+/// [`Error::Exists`] when the name or the address is taken, whatever its case; [`Error::Denied`] for a key that is bounded: a
+/// person with a password would not be.
 pub async fn register(app: &App, register: Register, origin: &Origin) -> Result<Registered> {
     let standing = standing();
     let open = app.config.people.registration_open;
@@ -59,6 +63,9 @@ pub async fn register(app: &App, register: Register, origin: &Origin) -> Result<
         return Err(closed());
     }
     check(&register, by_admin)?;
+    if by_admin {
+        check_unbounded(app, NO_USERS).await?;
+    }
     let address = reach::caller().and_then(|caller| caller.address);
     // Each takes as much work as a login, and tells who is here; a good one counts, too.
     if !by_admin && address.is_some() {

@@ -12,9 +12,11 @@ use crate::{
         standing::standing,
         store::{self, NewSession, SessionRow},
     },
+    tenants::attempts::Source,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::net::IpAddr;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -104,6 +106,20 @@ pub(super) async fn begin(
     store::add_session(tx, &new).await?;
     store::add_login(tx, person.0, now).await?;
     Ok(Begun { token, expires_at })
+}
+
+/// Whether a person has a session that began at this address, or its network.
+pub(super) async fn are_from(
+    app: &App,
+    person: PersonName,
+    address: Option<IpAddr>,
+) -> Result<bool> {
+    let now = app.db.now();
+    let mut tx = app.db.read(store::SCOPE).await?;
+    let addresses = store::session_addresses(&mut tx, person.0, now, idle_since(app, now)).await?;
+    let known = addresses.iter().filter_map(|known| known.parse().ok());
+    let mut sources = known.map(|known| Source::of(Some(known)));
+    Ok(address.is_some() && sources.any(|known| known == Source::of(address)))
 }
 
 /// A page of a person's sessions that are not over, newest first, and the token of the next page. An empty `parent` is the

@@ -7,11 +7,12 @@ use crate::{
     people::{
         Membership, Person, PersonName, Profile, gather, memory,
         password::{self, Verdict},
-        register::{check_memberships, check_tenants, given},
+        register::{NO_USERS, check_memberships, check_tenants, given},
         rules,
         standing::{Standing, standing},
         store::{self, Change},
     },
+    tenants::keys::check_unbounded,
 };
 
 const USERNAME: &str = "username";
@@ -54,7 +55,8 @@ pub struct Update {
     pub current_password: Secret,
 }
 
-/// Changes a person: all of it, or nothing. `Conflict` when the etag is not the current one.
+/// Changes a person: all of it, or nothing. `Conflict` when the etag is not the current one, [`Error::Denied`] for a key that
+/// is bounded: a password that it knows would not be.
 pub async fn update(app: &App, update: Update) -> Result<Profile> {
     let standing = standing();
     let mut wrong = Vec::new();
@@ -65,6 +67,7 @@ pub async fn update(app: &App, update: Update) -> Result<Profile> {
     };
     standing.may_change(name)?;
     all_valid(wrong)?;
+    check_unbounded(app, NO_USERS).await?;
     if fields.has(MEMBERSHIPS) || fields.has(INSTANCE_ROLE) {
         standing.administers("changing what a user may do")?;
     }
@@ -131,14 +134,15 @@ async fn check_current(
     let memory = memory::of(app);
     let key = person.name().to_string();
     let address = reach::caller().and_then(|caller| caller.address);
-    memory.attempts().take(&key, address)?;
+    let attempts = memory.attempts().take(&key, address, async || Ok(false));
+    attempts.await?;
     match password::verify(app, shown, person.password_hash.clone()).await? {
         Verdict::Wrong => Err(Error::Denied {
             reason: "PASSWORD_WRONG",
             message: "current_password is not the password so far".to_owned(),
         }),
         Verdict::Right | Verdict::Outdated => {
-            memory.attempts().give_back(&key, address);
+            memory.attempts().succeeded(&key, address);
             Ok(())
         }
     }

@@ -4,18 +4,16 @@ use crate::{
     api::{auth::Guard, forwarded::Proxies},
     base::{Error, Result},
     config::Limits,
-    serve::{accept::Entrance, call, deadline::Longest, gate::Gate, pages},
+    serve::{accept::Entrance, call, deadline::Longest, gate::Gate, pages, rpc},
     tls::{self, Protocol},
     web::{self, Site},
 };
 use std::time::Duration;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use tonic::{service::Routes, transport::Server};
-use tower::Layer as _;
+use tonic::service::Routes;
+use tower::{Layer as _, ServiceBuilder};
 
-/// How often a silent connection is asked whether somebody is there, and how long it may take to say so.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 /// What every connection of HTTP/2 begins with: the preface, and the head of the settings.
 const GREETING: usize = 24 + 9;
 /// How long calls may go on once the work is stored. Streams that follow a run would go on for ever.
@@ -62,25 +60,19 @@ impl Face {
         let closing = CancellationToken::new();
         let limits = &manners.limits;
         let entrance = manners.entrance("grpc", Protocol::Http2, GREETING);
-        let server = Server::builder()
-            .http2_keepalive_interval(Some(KEEPALIVE.0))
-            .http2_keepalive_timeout(Some(KEEPALIVE.1))
-            .http2_max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-            .max_concurrent_streams(limits.calls)
+        let calls = ServiceBuilder::new()
             .layer(call::Layer)
             .layer(Longest(limits.call_time))
             .layer(manners.proxies())
             .layer(guard)
             .layer(gate)
-            .add_routes(always)
-            .serve_with_incoming_shutdown(
-                entrance.open(listener),
-                closing.clone().cancelled_owned(),
-            );
-        let task = tokio::spawn(async {
-            let failed = |error| Error::internal(format!("the gRPC server failed: {error}"));
-            server.await.map_err(failed)
-        });
+            .service(always.prepare());
+        let task = tokio::spawn(rpc::answer(
+            entrance.open(listener),
+            calls,
+            limits.clone(),
+            closing.clone(),
+        ));
         Self { task, closing }
     }
 

@@ -2,6 +2,7 @@
 //! works behind them once the database answers.
 
 mod accept;
+mod activity;
 mod authenticator;
 mod call;
 mod certificate;
@@ -15,6 +16,7 @@ mod left_behind;
 mod notices;
 mod pages;
 mod refusals;
+mod rpc;
 mod services;
 
 pub use crew::Start;

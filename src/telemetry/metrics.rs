@@ -166,7 +166,7 @@ pub const METRICS: &[Metric] = &[
         name: REFUSED,
         kind: Kind::Counter,
         labels: &["face", "why"],
-        help: "connections that were closed at once: full (limits.connections), share (limits.connections_per_address), handshake, slow",
+        help: "connections that were closed at once: full (limits.connections), share (limits.connections_per_address), handshake, slow; or later, of gRPC: idle (grpc.idle), stall (limits.stall)",
     },
     Metric {
         name: CERTIFICATES,

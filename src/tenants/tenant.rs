@@ -2,7 +2,8 @@
 
 use crate::{
     base::{Error, Result, TenantId, Violation, name::shown},
-    tenants::domains::Domain,
+    db::Tx,
+    tenants::{domains::Domain, store},
 };
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
@@ -91,6 +92,18 @@ impl TryFrom<String> for State {
             "disabled" => Ok(Self::Disabled),
             _ => Err(Error::internal("the state of a tenant is none of ours")),
         }
+    }
+}
+
+/// Whether the tenant is served. [`Error::Denied`] where it is disabled, [`Error::NotFound`] where it is not there.
+pub async fn check_served(tx: &mut Tx, id: &TenantId) -> Result<()> {
+    let tenant = store::get(tx, id).await?.ok_or_else(|| not_found(id))?;
+    match tenant.state {
+        State::Active | State::Paused => Ok(()),
+        State::Disabled => Err(Error::Denied {
+            reason: "TENANT_DISABLED",
+            message: format!("{} is disabled", tenant.name()),
+        }),
     }
 }
 

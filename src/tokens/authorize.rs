@@ -4,24 +4,23 @@
 //! A redirect that nobody here asked for, or that comes twice, changes nothing.
 
 mod account;
+mod backing;
 mod link;
 mod redirect;
 
-pub use link::{Link, follow_link, link};
+pub use backing::on_behalf_of;
+pub use link::{Link, find_link, follow_link, link};
 pub use redirect::Redirected;
 
 use crate::{
     app::App,
     audit::{self, Entry},
     base::{
-        Caller, Error, Needs, Permissions, Result, Role, Secret, TokenName, Violation, Who,
-        error::all_valid,
-        random_bytes,
-        reach::{self, Reach},
-        sha256,
+        Error, Result, Secret, TokenName, Violation, error::all_valid, random_bytes, reach, sha256,
     },
     connectors::google::{OAuthError, oauth},
     db::Scope,
+    tenants::tenant::check_served,
     tokens::{
         EventKind, Kind, NEEDED_SCOPES, Provider, Scopes, Token, gather,
         given::check_scopes,
@@ -33,7 +32,7 @@ use crate::{
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use std::{fmt::Write as _, sync::Arc};
+use std::fmt::Write as _;
 
 /// How long a person has for the consent page.
 const OPEN_FOR: TimeDelta = TimeDelta::minutes(10);
@@ -106,7 +105,7 @@ fn check_begin(begin: &Begin) -> Result<TokenName> {
 }
 
 /// Begins a consent. The person is asked again, although they agreed before, only where a refresh token is missing. Makes no
-/// call.
+/// call. TENANT_DISABLED for a tenant that is not served.
 pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
     let name = check_begin(&begin)?;
     let client = provider::configured_client(app)?;
@@ -114,6 +113,7 @@ pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
     let scopes = Scopes::new(NEEDED_SCOPES.into_iter().chain(extra));
     let asked: Vec<&str> = scopes.as_slice().iter().map(String::as_str).collect();
     let mut tx = app.db.read(Scope::Tenant(name.tenant.clone())).await?;
+    check_served(&mut tx, &name.tenant).await?;
     let token = store::get(&mut tx, &name).await?;
     drop(tx);
     let has_refresh_token = match &token {
@@ -173,7 +173,7 @@ pub async fn begin(app: &App, begin: Begin) -> Result<Authorization> {
 
 /// Ends a consent: stores the grant, in a new token if there is none of that name. What was not granted shows in
 /// [`Token::missing_scopes`]. AUTHORIZATION_UNKNOWN when the state is not ours, used, or too old; `Denied` when the
-/// person refused.
+/// person refused, when the tenant was disabled meanwhile, or when whoever began it has no role admin there any more.
 pub async fn complete(app: &App, complete: Complete) -> Result<Token> {
     let mut wrong = Vec::new();
     let name = gather(&mut wrong, TokenName::parse("name", &complete.name));
@@ -188,6 +188,10 @@ pub async fn complete(app: &App, complete: Complete) -> Result<Token> {
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
     let browser = complete.browser.as_ref().map(self::hash);
     let consent = store::take_consent(&mut tx, &name, &hash, browser.as_deref()).await?;
+    if consent.is_some() {
+        // Told only to who began it: others do not learn which tenants there are.
+        check_served(&mut tx, &name.tenant).await?;
+    }
     tx.commit().await?;
     let consent = consent
         .filter(|consent| consent.expires_at > now)
@@ -195,6 +199,7 @@ pub async fn complete(app: &App, complete: Complete) -> Result<Token> {
         .ok_or_else(|| {
             unknown("the state is not one of ours for this token, was used, or is older than ten minutes")
         })?;
+    backing::check(app, &name.tenant, &consent.begun_by).await?;
     let code = answer.outcome?;
 
     let verifier = app
@@ -213,20 +218,6 @@ pub async fn complete(app: &App, complete: Complete) -> Result<Token> {
         Some(_) => on_behalf_of(&name, &consent.begun_by).contain(stored).await,
         None => stored.await,
     }
-}
-
-/// How far a link reaches, or a browser that comes back: into the tenant that it is for. `name` is of who made it.
-pub fn on_behalf_of(token: &TokenName, name: &str) -> Reach {
-    let caller = Caller {
-        name: match name {
-            "" => "a browser".to_owned(),
-            name => name.to_owned(),
-        },
-        who: Who::Nobody,
-        permissions: Permissions::tenant(token.tenant.clone(), Role::Admin),
-        address: reach::caller().and_then(|caller| caller.address),
-    };
-    Reach::new(Arc::new(caller), Needs::Tenant(Role::Admin))
 }
 
 /// Stores what the code was exchanged for. Where no refresh token came, the old one of the same client is kept.

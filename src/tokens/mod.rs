@@ -29,8 +29,8 @@ mod view;
 
 pub use account::{Account, Opened, account, open};
 pub use authorize::{
-    Authorization, Begin, Complete, Link, Redirected, begin, complete, follow_link, link,
-    on_behalf_of,
+    Authorization, Begin, Complete, Link, Redirected, begin, complete, find_link, follow_link,
+    link, on_behalf_of,
 };
 pub use books::keep_books;
 pub use check::{Health, check};

@@ -14,7 +14,7 @@ pub(super) use consents::{Consent, add_consent, drop_old_consents, take_consent}
 pub use events::Event;
 pub(super) use events::{add_event, events, forget_events};
 pub(super) use lease::{give_up, put_off, release};
-pub(super) use links::{Link, add_link, drop_old_links, take_link};
+pub(super) use links::{Link, add_link, drop_old_links, link, take_link};
 pub(super) use sealed::{
     check_sealed, count_needing_owner, is_retired, key_retired, lock_sealed, not_sealed_with,
     note_sealing, replace_sealed, replace_verifier, retire_key, sealed_by, sealed_key_ids,

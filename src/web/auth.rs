@@ -1,13 +1,18 @@
 //! `/auth` and `/oauth2callback`: Google's consent in a browser, for who may administer the tenant or follows a link that such a
-//! one made. What is begun belongs to the browser that began it: by a cookie, without which nobody can end it.
+//! one made. What is begun belongs to the browser that began it.
+//!
+//! Programs look at addresses to show what is behind them, and other sites send browsers here: a link, and whoever comes from
+//! another site, get a page with one button, and only that begins something.
+
+mod kept;
 
 use crate::{
     app::App,
-    base::{Error, Needs, ResourceId, Result, Role, Secret, TokenName, sha256},
-    tokens::{self, Authorization, Begin, Complete, Redirected, Token},
+    base::{Error, Needs, Result, Role, Secret, TokenName},
+    tokens::{self, Begin, Complete, Redirected, Token},
     web::{
         Site, access, login, origin,
-        page::{self, Page},
+        page::{self, Button, Page},
         problem::Problem,
     },
 };
@@ -15,19 +20,14 @@ use axum::{
     extract::{Query, Request, State, rejection::QueryRejection},
     response::{IntoResponse, Response},
 };
-use cookie::{Cookie, SameSite};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use kept::{forget, keep, kept};
 use serde::Deserialize;
 use serde_json::json;
-use std::fmt::Write as _;
 use url::Url;
 
 /// What is connected when nothing else is named.
 pub const USUAL: &str = "tenants/default/tokens/google";
-/// What the names of our cookies begin with; what follows tells consents of one browser apart.
-const COOKIE: &str = "syncline_consent_";
-/// As long as a consent is open.
-const OPEN_FOR: cookie::time::Duration = cookie::time::Duration::minutes(10);
 
 /// What is to be connected.
 #[derive(Debug, Default, Deserialize)]
@@ -39,33 +39,39 @@ pub struct Wanted {
     ask_again: bool,
 }
 
-/// `GET /auth`: sends the browser to Google.
+/// `GET /auth` and `POST /auth`: sends the browser to Google, or asks first.
 pub async fn begin(
     State(site): State<Site>,
     wanted: Result<Query<Wanted>, QueryRejection>,
     request: Request,
 ) -> Response {
     let headers = request.headers().clone();
-    let begun = match (request.method() == Method::GET, wanted) {
-        // Who only looks whether a link is there must not use it up.
+    let is_known = matches!(*request.method(), Method::GET | Method::POST);
+    let begun = match (is_known, wanted) {
         (false, _) => Err(Problem::wrong_method()),
         (true, Err(error)) => Err(Error::invalid("query", error.body_text()).into()),
         (true, Ok(Query(wanted))) => begun(&site, wanted, request).await.map_err(Problem::from),
     };
     match begun {
-        Ok(redirect) => redirect,
+        Ok(answer) => answer,
         Err(problem) => page::answer(&headers, Err(problem)),
     }
 }
 
 async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response> {
-    if let Some(url) = other_name_of_this_machine(&site.door.app().await?, &request) {
+    let app = site.door.app().await?;
+    if let Some(url) = other_name_of_this_machine(&app, &request) {
         return Ok((StatusCode::FOUND, [(header::LOCATION, url)]).into_response());
     }
+    let is_pressed = *request.method() == Method::POST;
     let (begin, reach) = match wanted.link {
         Some(link) => {
-            let app = site.door.app().await?;
-            let (begin, made_by) = tokens::follow_link(&app, &link.into()).await?;
+            let link = Secret::new(link);
+            if !is_pressed {
+                let name = tokens::find_link(&app, &link).await?;
+                return Ok(page::answer(request.headers(), Ok(ask(&app, &name)?)));
+            }
+            let (begin, made_by) = tokens::follow_link(&app, &link).await?;
             let name = TokenName::parse("link", &begin.name)?;
             (begin, tokens::on_behalf_of(&name, &made_by))
         }
@@ -93,10 +99,13 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
                 ask_again: wanted.ask_again,
                 ..Begin::default()
             };
+            if !is_pressed && origin::is_sent_by_another_site(request.headers()) {
+                let name = TokenName::parse("token", &begin.name)?;
+                return Ok(page::answer(request.headers(), Ok(ask(&app, &name)?)));
+            }
             (begin, reach)
         }
     };
-    let app = site.door.app().await?;
     let name = TokenName::parse("token", &begin.name)?;
     let begin = Begin {
         redirect_uri: app.config.redirect_uri(),
@@ -115,7 +124,41 @@ async fn begun(site: &Site, wanted: Wanted, request: Request) -> Result<Response
             HeaderValue::from_static("no-referrer"),
         ),
     ];
-    Ok((StatusCode::FOUND, headers).into_response())
+    let status = match is_pressed {
+        true => StatusCode::SEE_OTHER,
+        false => StatusCode::FOUND,
+    };
+    Ok((status, headers).into_response())
+}
+
+/// The page with the button, which sends the same address once more, with POST.
+fn ask(app: &App, name: &TokenName) -> Result<Page> {
+    let google = Url::parse(&app.config.google.auth_url).map_err(Error::internal)?;
+    // Some browsers take where the form's answer sends them for where the form goes; Google sends some on to their employer's
+    // login.
+    let leads_to = format!("'self' https: {}", google.origin().ascii_serialization());
+    Ok(Page {
+        title: "Connect a Google account",
+        paragraphs: vec![
+            format!(
+                "{name} is to be connected to a Google account of yours. Google asks you next which account that is, and \
+                 whether you agree."
+            ),
+            "If you do not know who sent you here, close this page: nothing has happened yet."
+                .to_owned(),
+        ],
+        lists: Vec::new(),
+        button: Some(Button {
+            label: "Go on to Google",
+            leads_to,
+        }),
+        document: json!({
+            "status": "waiting",
+            "message": "nothing has begun: send POST to this address to be sent to Google; a link is used up by that",
+            "token": name.to_string(),
+            "method": "POST",
+        }),
+    })
 }
 
 /// The same page by the name of this machine that Google sends browsers back to, where it was asked for by another one: a
@@ -200,137 +243,8 @@ fn told(token: &Token) -> Page {
             false => "Connected in part",
         },
         paragraphs,
+        button: None,
         document: json!({ "status": "success", "token": name, "granted": granted, "missing": missing }),
         lists: vec![("Missing", missing), ("Granted", granted)],
-    }
-}
-
-fn cookie_of(state: &Secret) -> String {
-    let mut name = COOKIE.to_owned();
-    for byte in &sha256(state.expose())[..8] {
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
-}
-
-/// The cookie by which the browser shows that it began this consent: for which token, and what only it knows.
-fn keep(name: &TokenName, begun: &Authorization, public_url: &str) -> Result<HeaderValue> {
-    let secret = begun.browser.as_ref();
-    let secret = secret.ok_or_else(|| Error::internal("a consent for a browser has its secret"))?;
-    let value = format!("{}.{}.{}", name.tenant, name.id, secret.expose());
-    set(cookie_of(&begun.state), value, OPEN_FOR, public_url)
-}
-
-/// Has the browser forget a cookie of ours.
-fn forget(name: String, public_url: &str) -> Result<HeaderValue> {
-    let at_once = cookie::time::Duration::ZERO;
-    set(name, String::new(), at_once, public_url)
-}
-
-/// A browser takes a cookie for another one where its path differs.
-fn set(
-    name: String,
-    value: String,
-    life: cookie::time::Duration,
-    public_url: &str,
-) -> Result<HeaderValue> {
-    let page = Url::parse(public_url).map_err(Error::internal)?;
-    let cookie = Cookie::build((name, value))
-        .path(format!(
-            "{}/oauth2callback",
-            page.path().trim_end_matches('/')
-        ))
-        .http_only(true)
-        .secure(page.scheme() == "https")
-        .same_site(SameSite::Lax)
-        .max_age(life)
-        .build();
-    let mut value = HeaderValue::from_str(&cookie.to_string()).map_err(Error::internal)?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-struct Kept {
-    cookie: String,
-    name: TokenName,
-    secret: Secret,
-}
-
-/// What this browser kept of the consent with this state.
-fn kept(headers: &HeaderMap, state: &Secret) -> Option<Kept> {
-    let wanted = cookie_of(state);
-    let lines = headers.get_all(header::COOKIE).iter();
-    let cookie = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(Cookie::split_parse)
-        .filter_map(|cookie| cookie.ok())
-        .find(|cookie| cookie.name() == wanted)?;
-    let mut parts = cookie.value().splitn(3, '.');
-    let tenant = ResourceId::parse("cookie", parts.next()?).ok()?;
-    let id = ResourceId::parse("cookie", parts.next()?).ok()?;
-    Some(Kept {
-        cookie: wanted,
-        name: TokenName::new(tenant, id),
-        secret: Secret::new(parts.next().filter(|secret| !secret.is_empty())?),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn begun(browser: &str) -> Authorization {
-        Authorization {
-            url: String::new(),
-            state: "composed-state".into(),
-            expires_at: chrono::DateTime::UNIX_EPOCH,
-            browser: Some(browser.into()),
-        }
-    }
-
-    fn shown(cookie: &str) -> HeaderMap {
-        HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(cookie).unwrap())])
-    }
-
-    #[test]
-    fn a_browser_shows_what_it_kept_and_for_that_state_alone() {
-        let name = TokenName::parse("name", "tenants/a/tokens/b").unwrap();
-        let cookie = keep(&name, &begun("nonce"), "https://example.org/sync").unwrap();
-        let text = cookie.to_str().unwrap();
-        for part in [
-            "HttpOnly",
-            "Secure",
-            "SameSite=Lax",
-            "Path=/sync/oauth2callback",
-            "Max-Age=600",
-        ] {
-            assert!(text.contains(part), "{text}");
-        }
-        let pair = text.split(';').next().unwrap();
-        let headers = shown(&format!("other=1; {pair}"));
-        let found = kept(&headers, &"composed-state".into()).unwrap();
-        assert_eq!((found.name, found.secret), (name, "nonce".into()));
-        assert!(kept(&headers, &"another-state".into()).is_none());
-        assert!(cookie.is_sensitive());
-    }
-
-    #[test]
-    fn without_tls_the_cookie_may_travel_without_it() {
-        let name = TokenName::parse("name", USUAL).unwrap();
-        let cookie = keep(&name, &begun("nonce"), "http://127.0.0.1:3000").unwrap();
-        let text = cookie.to_str().unwrap();
-        assert!(
-            !text.contains("Secure") && text.contains("Path=/oauth2callback;"),
-            "{text}"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_cookie_makes_the_reader_panic(value in "[ -~]{0,80}") {
-            let line = format!("{}={value}", cookie_of(&"s".into()));
-            let _ = kept(&shown(&line), &"s".into());
-        }
     }
 }

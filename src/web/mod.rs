@@ -88,7 +88,7 @@ pub fn router(site: Site) -> Router {
         let queues = Router::new().route("/admin/queues", get(queues::show));
         // These ask by themselves: a link, or a cookie of theirs, is enough.
         let consents = Router::new()
-            .route("/auth", get(auth::begin))
+            .route("/auth", get(auth::begin).post(auth::begin))
             .route("/oauth2callback", get(auth::complete))
             .layer(from_fn_with_state(site.clone(), access::from_where));
         closed = closed

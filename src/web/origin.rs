@@ -67,6 +67,12 @@ fn same_site(headers: &HeaderMap, public: Option<&str>) -> Result<(), Error> {
     }
 }
 
+/// Whether a page of another site, as far as the browser says it, is where somebody comes from.
+pub fn is_sent_by_another_site(headers: &HeaderMap) -> bool {
+    let site = headers.get(SITE).and_then(|site| site.to_str().ok());
+    site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
+}
+
 /// Without a password the name must be one of this machine: a name of somebody else's that leads here would make a page
 /// of theirs look like ours.
 fn this_machine(uri: &Uri, headers: &HeaderMap) -> Result<(), Error> {

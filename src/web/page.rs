@@ -1,4 +1,4 @@
-//! Pages for people: one plain form, nothing loaded from anywhere, nothing that runs.
+//! Pages for people: one plain form, at most one button, nothing loaded from anywhere, nothing that runs.
 
 use crate::web::problem::Problem;
 use axum::{
@@ -10,18 +10,11 @@ use serde_json::Value;
 use std::fmt::Write as _;
 
 const STYLE: &str = "body { font: 16px/1.5 sans-serif; max-width: 36em; margin: 4em auto; padding: 0 1em } \
-                     code { overflow-wrap: anywhere } li { margin: .3em 0 }";
+                     code { overflow-wrap: anywhere } li { margin: .3em 0 } \
+                     button { font: inherit; padding: .5em 1em }";
 
-/// Nothing may be loaded, framed or run; the address of the page, which may hold a code, goes nowhere.
-const HEADERS: [(header::HeaderName, &str); 4] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    ),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::CACHE_CONTROL, "no-store"),
-];
+/// Nothing may be loaded, framed or run, and forms go nowhere else than this ends with.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action";
 
 /// What a person is told.
 #[derive(Debug)]
@@ -32,8 +25,19 @@ pub struct Page {
     pub paragraphs: Vec<String>,
     /// Lists with their headings; empty ones are left out.
     pub lists: Vec<(&'static str, Vec<String>)>,
+    /// What a person may do about it.
+    pub button: Option<Button>,
     /// The same for programs.
     pub document: Value,
+}
+
+/// A button that sends the page's own address, with POST.
+#[derive(Debug)]
+pub struct Button {
+    /// What it says.
+    pub label: &'static str,
+    /// Where that may lead, as a content security policy lists it.
+    pub leads_to: String,
 }
 
 impl Page {
@@ -54,6 +58,13 @@ impl Page {
             }
             html.push_str("</ul>\n");
         }
+        if let Some(button) = &self.button {
+            let label = escaped(button.label);
+            let _ = writeln!(
+                html,
+                "<form method=\"post\"><button>{label}</button></form>"
+            );
+        }
         html.push_str("</html>\n");
         html
     }
@@ -62,15 +73,31 @@ impl Page {
 /// Answers in the form that the visitor asks for.
 pub fn answer(headers: &HeaderMap, outcome: Result<Page, Problem>) -> Response {
     let is_person = wants_html(headers);
+    let button = outcome.as_ref().ok().and_then(|page| page.button.as_ref());
+    let (leads_to, referrer) = match button {
+        // The origin has to come along with the form, so referrers stay within the site.
+        Some(button) => (button.leads_to.as_str(), "same-origin"),
+        // The address of the page may hold a code, and goes nowhere.
+        None => ("'none'", "no-referrer"),
+    };
+    let policy = HeaderValue::from_str(&format!("{POLICY} {leads_to}"));
     let mut response = match outcome {
         Ok(page) if is_person => Html(page.html()).into_response(),
         Ok(page) => Json(page.document).into_response(),
         Err(problem) if is_person => of_problem(problem),
         Err(problem) => problem.into_response(),
     };
-    for (name, value) in HEADERS {
-        let headers = response.headers_mut();
-        headers.insert(name, HeaderValue::from_static(value));
+    let fixed = HeaderValue::from_static;
+    for (name, value) in [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            policy.unwrap_or_else(|_| fixed("default-src 'none'")),
+        ),
+        (header::REFERRER_POLICY, fixed(referrer)),
+        (header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff")),
+        (header::CACHE_CONTROL, fixed("no-store")),
+    ] {
+        response.headers_mut().insert(name, value);
     }
     response
 }
@@ -80,6 +107,7 @@ fn of_problem(problem: Problem) -> Response {
         title: "That did not work",
         paragraphs: vec![sentence(problem.message())],
         lists: Vec::new(),
+        button: None,
         document: Value::Null,
     };
     let plain = problem.into_response();
@@ -133,6 +161,7 @@ mod tests {
             title: "A",
             paragraphs: vec!["<script>alert('x')</script> & \"y\"".to_owned()],
             lists: vec![("Empty", Vec::new()), ("Full", vec!["<b>".to_owned()])],
+            button: None,
             document: Value::Null,
         };
         let html = page.html();

@@ -38,8 +38,8 @@ pub struct Args {
     /// Wait for the browser on this port of this machine; a free one when it is 0
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Print a link that is good for ten minutes and one use, for whoever owns the account: it needs no login, and the running
-    /// server ends what it begins
+    /// Print a link that is good for ten minutes and one use, for whoever owns the account: it needs no login, opens a page
+    /// with one button, and the running server ends what that begins
     #[arg(long, conflicts_with_all = ["no_browser", "port"])]
     link: bool,
     /// Have Google ask again, although it has agreed before, as to connect another account
@@ -113,7 +113,7 @@ async fn link(args: Args, session: &Session, output: Output) -> anyhow::Result<E
     output.result(&made.into_inner(), |made| {
         let until = time::moment(made.expire_time.as_ref());
         format!(
-            "{}\n\nGood once, until {until} (UTC).",
+            "{}\n\nGood once, until {until} (UTC). It opens a page with one button; only the button uses it up.",
             made.authorization_url
         )
     })?;

@@ -9,7 +9,7 @@ pub(super) use logins::{add_login, count_logins, forget_logins};
 pub(super) use memberships::{memberships, memberships_between, missing_tenants, put_memberships};
 pub(super) use sessions::{
     NewSession, SessionRow, add_session, count_sessions, end_session, end_sessions,
-    forget_sessions, list_sessions, session_by_token, use_session,
+    forget_sessions, list_sessions, session_addresses, session_by_token, use_session,
 };
 
 use crate::{

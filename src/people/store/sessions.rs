@@ -90,6 +90,19 @@ pub(in crate::people) async fn list_sessions(
     fetch_all!(tx, SessionRow, SQL, person, before, now, idle_since, limit)
 }
 
+/// From where the sessions of a person began that are not over.
+pub(in crate::people) async fn session_addresses(
+    tx: &mut Tx,
+    person: Uuid,
+    now: DateTime<Utc>,
+    idle_since: DateTime<Utc>,
+) -> Result<Vec<String>> {
+    const SQL: &str = "SELECT DISTINCT address FROM person_sessions
+        WHERE person_id = $1 AND expires_at > $2 AND used_at > $3";
+    let rows = fetch_all!(tx, (String,), SQL, person, now, idle_since)?;
+    Ok(rows.into_iter().map(|(address,)| address).collect())
+}
+
 /// Ends a session of a person; returns whether there was one.
 pub(in crate::people) async fn end_session(tx: &mut Tx, person: Uuid, id: Uuid) -> Result<bool> {
     const SQL: &str = "DELETE FROM person_sessions WHERE person_id = $1 AND session_id = $2";

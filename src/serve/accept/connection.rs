@@ -14,7 +14,6 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 use tokio_rustls::server::TlsStream;
-use tonic::transport::server::Connected;
 
 /// The bytes, plain or not.
 pub(super) enum Io {
@@ -96,14 +95,6 @@ impl Connection {
 
     /// Who is at the other end.
     pub(in crate::serve) fn peer(&self) -> Peer {
-        self.peer
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Peer;
-
-    fn connect_info(&self) -> Peer {
         self.peer
     }
 }

@@ -1,5 +1,5 @@
 //! What whoever makes a key has to give: a key makes none that lives longer, calls more often, or calls from more places
-//! than itself.
+//! than itself; and one that is bounded makes no other way in that is not.
 
 use crate::{
     app::App,
@@ -12,12 +12,28 @@ use crate::{
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 
+/// Refuses what would lead a key past its own bounds. [`Error::Denied`] where a key calls that has an end, a limit of calls or
+/// access rules of its own; `what` ends the sentence that says why.
+pub async fn check_unbounded(app: &App, what: &str) -> Result<()> {
+    match Ceiling::of(app).await?.is_bounded() {
+        false => Ok(()),
+        true => Err(Error::Denied {
+            reason: "KEY_IS_BOUNDED",
+            message: format!(
+                "a key that has an end, a limit of calls or access rules of its own {what}"
+            ),
+        }),
+    }
+}
+
 /// What the keys of a caller may have at most; nothing is bounded for what nobody called.
 #[derive(Default)]
 pub(super) struct Ceiling {
     /// The caller, where that is a key.
     maker: Option<KeyName>,
     ends: Option<DateTime<Utc>>,
+    /// Whether the caller has a limit of its own, and not only that of the setting.
+    has_own_rate: bool,
     /// Calls in a minute of the caller itself.
     own_rate: Option<i64>,
     /// The setting `auth.key_rate_limit`.
@@ -55,10 +71,15 @@ impl Ceiling {
         Ok(Self {
             maker: Some(name),
             ends: maker.expires_at,
+            has_own_rate: maker.rate_limit > 0,
             own_rate,
             rules,
             ..ceiling
         })
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.ends.is_some() || self.has_own_rate || !self.rules.is_empty()
     }
 
     /// Names what a new key would have too much of; what is not said is as the caller has it.

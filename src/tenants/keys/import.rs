@@ -5,7 +5,8 @@ use crate::{
     audit::{self, Entry},
     base::{Error, Result, Role, Secret, TenantId, Violation, error::all_valid},
     tenants::keys::{
-        Key, KeyName, Kind, check_display_name, check_rate_limit, check_role, owner, secret, store,
+        Key, KeyName, Kind, check_display_name, check_rate_limit, check_role, check_unbounded,
+        owner, secret, store,
     },
 };
 use chrono::{DateTime, Utc};
@@ -78,6 +79,7 @@ pub async fn import(app: &App, import: Import) -> Result<Imported> {
     let now = app.db.now();
     let (key, hash) = check(import)?;
     check_role(key.name.tenant.as_ref(), key.role)?;
+    check_unbounded(app, "imports no keys").await?;
     let mut tx = app.db.write(owner(key.name.tenant.as_ref())?).await?;
     if !store::insert(&mut tx, &key, &hash).await? {
         let there = store::by_hash(&mut tx, &hash).await?;

@@ -6,7 +6,7 @@
 
 use crate::{
     app::App,
-    base::{Caller, Error, Permissions, Result, TenantId, Who},
+    base::{Caller, Error, Result, TenantId, Who},
     db::{Scope, Tx},
     tenants::{
         keys::{Key, spent::Spent, store},
@@ -299,10 +299,7 @@ fn caller_of(key: &Key, address: Option<IpAddr>) -> Caller {
     Caller {
         name: key.name.to_string(),
         who: Who::Key(key.name.id),
-        permissions: match &key.name.tenant {
-            Some(tenant) => Permissions::tenant(tenant.clone(), key.role),
-            None => Permissions::Instance(key.role),
-        },
+        permissions: key.permissions(),
         address,
     }
 }

@@ -23,6 +23,7 @@ mod store;
 pub use authenticate::{Keys, Use, widget_tenant};
 pub use books::{flush, keep_books};
 pub use bootstrap::bootstrap;
+pub use ceiling::check_unbounded;
 pub use create::{Create, create};
 pub use import::{Import, Imported, Shown, import};
 pub use list::list;
@@ -31,7 +32,11 @@ pub use revoke::revoke;
 pub use rotate::{Rotated, rotate};
 pub(super) use store::{changed, drop_left, exists};
 
-use crate::base::{Error, Result, Role, TenantId, Violation, name::shown, reach, words};
+use crate::{
+    app::App,
+    base::{Error, Permissions, Result, Role, TenantId, Violation, name::shown, reach, words},
+    db::Scope,
+};
 use chrono::{DateTime, Utc};
 
 /// Longest name for people, in characters.
@@ -81,6 +86,14 @@ pub struct Key {
 }
 
 impl Key {
+    /// What it allows, and where.
+    fn permissions(&self) -> Permissions {
+        match &self.name.tenant {
+            Some(tenant) => Permissions::tenant(tenant.clone(), self.role),
+            None => Permissions::Instance(self.role),
+        }
+    }
+
     /// Why it does not work at this moment; `None` when it does.
     fn fault(&self, now: DateTime<Utc>) -> Option<&'static str> {
         if self.revoked_at.is_some() {
@@ -89,6 +102,14 @@ impl Key {
         let is_over = self.expires_at.is_some_and(|end| end <= now);
         is_over.then_some("KEY_EXPIRED")
     }
+}
+
+/// What a key allows at this moment, wherever it is shown: nothing where it was revoked, has ended, or is not there.
+pub async fn permissions_now(app: &App, name: &KeyName) -> Result<Permissions> {
+    let mut tx = app.db.read(Scope::System("what a key allows")).await?;
+    let key = store::get(&mut tx, name).await?;
+    let good = key.filter(|key| key.fault(app.db.now()).is_none());
+    Ok(good.map_or_else(Permissions::none, |key| key.permissions()))
 }
 
 /// What everybody reads who shows a key that does not work, whichever way.
@@ -100,12 +121,12 @@ fn wrong() -> Error {
 }
 
 /// Whose key is meant: the whole installation's (which the caller must reach), or a tenant's.
-fn owner(tenant: Option<&TenantId>) -> Result<crate::db::Scope> {
+fn owner(tenant: Option<&TenantId>) -> Result<Scope> {
     match tenant {
-        Some(tenant) => Ok(crate::db::Scope::Tenant(tenant.clone())),
+        Some(tenant) => Ok(Scope::Tenant(tenant.clone())),
         None => {
             reach::check_instance()?;
-            Ok(crate::db::Scope::System("keys of the installation"))
+            Ok(Scope::System("keys of the installation"))
         }
     }
 }

@@ -34,11 +34,16 @@ pub struct Create {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// Makes the rule. Every replica obeys it within a second. [`Error::Precondition`] where it would shut its maker out.
+/// Makes the rule. Every replica obeys it within a second. [`Error::Precondition`] where it would shut its maker out,
+/// [`Error::Denied`] for a key that is bounded, unless the rule denies.
 pub async fn create(app: &App, create: Create) -> Result<Rule> {
     reach::check_instance()?;
     let now = app.db.now();
     let rule = check(create, now)?;
+    if rule.effect == Effect::Allow {
+        // One more that allows lets calls in from more places, where there is one already.
+        keys::check_unbounded(app, "makes no access rules that allow").await?;
+    }
     let mut tx = app.db.write(Scope::System("access rules")).await?;
     if let Some(key) = &rule.key
         && !keys::exists(&mut tx, key).await?

@@ -11,9 +11,11 @@ use crate::{
     },
 };
 
-/// Removes the rule of this name. [`Error::Precondition`] where that would shut the caller out.
+/// Removes the rule of this name. [`Error::Precondition`] where that would shut the caller out,
+/// [`Error::Denied`] for a key that is bounded: the rule may be what bounds it, or another key of the same hands.
 pub async fn delete(app: &App, name: &str) -> Result<()> {
     reach::check_instance()?;
+    keys::check_unbounded(app, "removes no access rules").await?;
     let id = parse_name("name", name)?;
     let now = app.db.now();
     let mut tx = app.db.write(Scope::System("access rules")).await?;

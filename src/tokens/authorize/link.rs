@@ -5,8 +5,9 @@ use crate::{
     audit,
     base::{Error, Result, Secret, TenantId, TokenName, reach},
     db::Scope,
+    tenants::tenant::check_served,
     tokens::{
-        authorize::{Begin, check_begin, hash, random_secret},
+        authorize::{Begin, backing, check_begin, hash, random_secret},
         store,
     },
 };
@@ -24,7 +25,8 @@ pub struct Link {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Makes a link to our page that begins the consent; `redirect_uri` is not looked at. Makes no call.
+/// Makes a link to our page that begins the consent; `redirect_uri` is not looked at. Makes no call. TENANT_DISABLED for a
+/// tenant that is not served.
 pub async fn link(app: &App, begin: Begin) -> Result<Link> {
     let begin = Begin {
         redirect_uri: app.config.redirect_uri(),
@@ -42,6 +44,7 @@ pub async fn link(app: &App, begin: Begin) -> Result<Link> {
         expires_at: now + GOOD_FOR,
     };
     let mut tx = app.db.write(Scope::Tenant(name.tenant.clone())).await?;
+    check_served(&mut tx, &name.tenant).await?;
     store::drop_old_links(&mut tx, &name.tenant, now).await?;
     store::add_link(&mut tx, &name.tenant, &hash(&text), &row).await?;
     let entry = audit::Entry::new(Some(name.tenant.clone()), "token.link", &name);
@@ -64,27 +67,31 @@ fn is_possible(text: &str) -> bool {
     text.len() == 43 && text.chars().all(is_digit)
 }
 
-/// What a link is for, and who made it. It is used up by this. LINK_UNKNOWN when it is not ours, was used, or is too old.
-pub async fn follow_link(app: &App, link: &Secret) -> Result<(Begin, String)> {
-    let unknown = || Error::Denied {
-        reason: "LINK_UNKNOWN",
-        message:
-            "the link is not one of ours, was used, or is older than ten minutes: ask for a new one"
-                .to_owned(),
-    };
-    let (tenant, text) = link.expose().split_once('.').ok_or_else(unknown)?;
-    let tenant = TenantId::parse("link", tenant).map_err(|_| unknown())?;
-    // Whoever makes one up makes no work for the database.
-    if !is_possible(text) {
-        return Err(unknown());
-    }
+/// Which token a link is for. Nothing comes of it: who only looks whether a link is there must not use it up. LINK_UNKNOWN when
+/// it is not ours, was used, or is too old; `Denied` also when its tenant is disabled, or whoever made it may not any more.
+pub async fn find_link(app: &App, link: &Secret) -> Result<TokenName> {
+    let (tenant, hash) = read(link)?;
     let now = app.db.now();
-    let mut tx = app.db.write(Scope::Tenant(tenant.clone())).await?;
-    let row = store::take_link(&mut tx, &tenant, &hash(&text.into())).await?;
-    tx.commit().await?;
+    let mut tx = app.db.read(Scope::Tenant(tenant.clone())).await?;
+    let row = store::link(&mut tx, &tenant, &hash).await?;
     let row = row.filter(|row| row.expires_at > now).ok_or_else(unknown)?;
+    check_served(&mut tx, &tenant).await?;
+    drop(tx);
+    backing::check(app, &tenant, &row.made_by).await?;
+    Ok(TokenName::new(tenant, row.token_id.parse()?))
+}
+
+/// What a link is for, and who made it. It is used up by this. Refused as [`find_link`] refuses it.
+pub async fn follow_link(app: &App, link: &Secret) -> Result<(Begin, String)> {
+    let name = find_link(app, link).await?;
+    let (tenant, hash) = read(link)?;
+    let mut tx = app.db.write(Scope::Tenant(tenant.clone())).await?;
+    let row = store::take_link(&mut tx, &tenant, &hash).await?;
+    tx.commit().await?;
+    // Somebody else was quicker.
+    let row = row.ok_or_else(unknown)?;
     let begin = Begin {
-        name: TokenName::new(tenant, row.token_id.parse()?).to_string(),
+        name: name.to_string(),
         redirect_uri: app.config.redirect_uri(),
         extra_scopes: row.scopes.split_whitespace().map(str::to_owned).collect(),
         login_hint: row.login_hint,
@@ -92,6 +99,25 @@ pub async fn follow_link(app: &App, link: &Secret) -> Result<(Begin, String)> {
         ..Begin::default()
     };
     Ok((begin, row.made_by))
+}
+
+/// Whose a link is, and the hash that it is kept under. Whoever makes one up makes no work for the database.
+fn read(link: &Secret) -> Result<(TenantId, String)> {
+    let (tenant, text) = link.expose().split_once('.').ok_or_else(unknown)?;
+    let tenant = TenantId::parse("link", tenant).map_err(|_| unknown())?;
+    match is_possible(text) {
+        true => Ok((tenant, hash(&text.into()))),
+        false => Err(unknown()),
+    }
+}
+
+fn unknown() -> Error {
+    Error::Denied {
+        reason: "LINK_UNKNOWN",
+        message:
+            "the link is not one of ours, was used, or is older than ten minutes: ask for a new one"
+                .to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,17 @@ pub(in crate::tokens) async fn add_link(
     }
 }
 
+/// A link, which stays where it is; `None` when it is not there.
+pub(in crate::tokens) async fn link(
+    tx: &mut Tx,
+    tenant: &TenantId,
+    link_hash: &str,
+) -> Result<Option<Link>> {
+    const SQL: &str = "SELECT token_id, scopes, login_hint, made_by, expires_at, ask_again
+        FROM token_links WHERE tenant_id = $1 AND link_hash = $2";
+    fetch_optional!(tx, Link, SQL, tenant.as_str(), link_hash)
+}
+
 /// Takes a link out, so that nobody else can use it; `None` when it is not there.
 pub(in crate::tokens) async fn take_link(
     tx: &mut Tx,

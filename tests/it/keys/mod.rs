@@ -1,6 +1,7 @@
 //! Keys: made once, good everywhere at once, ended everywhere within a second, never seen again.
 
 mod books;
+mod bounds;
 mod imports;
 mod limits;
 mod lives;

@@ -2,6 +2,7 @@
 
 mod grpc;
 mod http;
+mod places;
 
 use crate::{
     cli::{LONG, Stage},

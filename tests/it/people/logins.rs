@@ -13,6 +13,7 @@ each_engine!(
     who_guesses_is_slowed_down_by_name_and_others_are_not,
     a_session_that_is_shown_at_a_login_ends,
     nobody_is_locked_out_from_another_address,
+    ten_addresses_lock_nobody_out_from_where_they_log_in,
     guesses_at_once_and_registrations_use_up_the_attempts_of_the_address,
     both_names_log_in,
 );
@@ -268,6 +269,36 @@ async fn nobody_is_locked_out_from_another_address(database: Database) {
             .await
             .is_ok()
     );
+}
+
+async fn ten_addresses_lock_nobody_out_from_where_they_log_in(database: Database) {
+    let house = House::open(database).await;
+    house.person("ada").await;
+    let from = async |app: &App, last: u8, password: &str| {
+        let guest = at(last);
+        guest.calls(log_in(app, "ada", password)).await
+    };
+    // The login was at another process: this one finds it among the sessions.
+    from(&house.replica().await, 1, PASSWORD).await.unwrap();
+    // All take their turn before the first of them is answered, and nothing has come back by then.
+    let guesses = (2..=31).flat_map(|last| [last; 10]);
+    let guesses = guesses.map(|last| from(&house.app, last, "wrong password"));
+    let (guesses, elsewhere, owner) = futures::join!(
+        futures::future::join_all(guesses),
+        from(&house.app, 32, PASSWORD),
+        from(&house.app, 1, PASSWORD),
+    );
+    let is_limited =
+        |outcome: &Result<Secret, Error>| matches!(outcome, Err(Error::Limited { .. }));
+    let looked_at = guesses.iter().filter(|guess| !is_limited(guess)).count();
+    assert!((100..200).contains(&looked_at), "{looked_at}");
+    assert!(is_limited(&elsewhere), "all together have no more");
+    owner.unwrap();
+    // Nobody guesses without end there, either.
+    let guesses = (0..12).map(|_| from(&house.app, 1, "wrong password"));
+    let guesses = futures::future::join_all(guesses).await;
+    let limited = guesses.iter().filter(|guess| is_limited(guess));
+    assert_eq!(limited.count(), 2);
 }
 
 async fn guesses_at_once_and_registrations_use_up_the_attempts_of_the_address(database: Database) {

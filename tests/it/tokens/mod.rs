@@ -1,6 +1,7 @@
 //! Tokens: kept, refreshed once, never lost, never shown.
 
 mod audit;
+mod backing;
 mod browsers;
 mod canaries;
 mod consent;

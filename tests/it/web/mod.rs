@@ -5,6 +5,7 @@ mod audit;
 mod disabled;
 mod drain;
 mod figures;
+mod forwarded;
 mod matrix;
 mod oauth;
 mod pages;
