@@ -4,7 +4,7 @@ use crate::{
     api::page::Page,
     app::App,
     audit,
-    base::{Error, Result, Secret, random_bytes, reach},
+    base::{Error, Result, Secret, Source, random_bytes, reach},
     db::Tx,
     people::{
         PersonName, SESSION, SessionName, gather,
@@ -12,7 +12,6 @@ use crate::{
         standing::standing,
         store::{self, NewSession, SessionRow},
     },
-    tenants::attempts::Source,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
