@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// Exit codes: 0 done, 1 failed, 3 done in part (something failed), 64 what was typed or set is wrong: the same again would
 /// fail again.
 #[derive(Debug, Parser)]
-#[command(name = "syncline", version, color = clap::ColorChoice::Auto, disable_help_subcommand = true)]
+#[command(name = "syncline", version, color = clap::ColorChoice::Auto)]
 pub struct Cli {
     /// What all commands share.
     #[command(flatten, next_help_heading = "Options of all commands")]

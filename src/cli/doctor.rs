@@ -73,6 +73,9 @@ pub async fn run(context: Context) -> anyhow::Result<Exit> {
         findings.note("settings", notice.text.clone());
     }
     let config = &context.config;
+    if let Some(warning) = config.in_clear() {
+        findings.note("network", warning);
+    }
     folder(&mut findings, &config.data.dir);
     key_file(&mut findings, config);
     google_client(&mut findings, config);

@@ -7,7 +7,7 @@ use crate::{
 };
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::json;
-use std::{ffi::OsString, fmt, process::ExitCode};
+use std::{error::Error as StdError, ffi::OsString, fmt, process::ExitCode, time::Duration};
 use tonic::Status;
 
 /// The arguments are wrong in a way that their declaration cannot say.
@@ -24,6 +24,7 @@ pub struct Failure {
     message: String,
     violations: Vec<Violation>,
     advice: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 impl From<anyhow::Error> for Failure {
@@ -37,7 +38,7 @@ impl From<anyhow::Error> for Failure {
             Err(error) => error,
         };
         let error = match error.downcast::<Status>() {
-            Ok(status) => return Self::of_call(Refusal::from(&status)),
+            Ok(status) => return Self::of_call(of_status(&status)),
             Err(error) => error,
         };
         match error.downcast::<Error>() {
@@ -65,6 +66,7 @@ impl Failure {
             "reason": self.reason,
             "message": self.message,
             "violations": violations.collect::<Vec<_>>(),
+            "retry_after_seconds": self.retry_after.map(seconds),
         }});
         format!("{error:#}")
     }
@@ -83,6 +85,7 @@ impl Failure {
             reason: "SETTINGS_INVALID".to_owned(),
             message,
             violations,
+            retry_after: None,
             advice: Some(
                 "`syncline settings` lists all that there are, with their values".to_owned(),
             ),
@@ -111,6 +114,7 @@ impl Failure {
             code: refusal.code,
             reason: refusal.reason,
             violations: refusal.violations,
+            retry_after: refusal.retry_after,
         }
     }
 
@@ -122,6 +126,7 @@ impl Failure {
             message: message.into(),
             violations: Vec::new(),
             advice: None,
+            retry_after: None,
         }
     }
 }
@@ -139,6 +144,21 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What a server answered; or why there is no answer, which the client library only calls a transport error.
+fn of_status(status: &Status) -> Refusal {
+    let refusal = Refusal::from(status);
+    let causes = std::iter::successors(status.source(), |cause: &&dyn StdError| (*cause).source());
+    match causes.last() {
+        Some(cause) if refusal.reason.is_empty() => Refusal {
+            code: "UNAVAILABLE".to_owned(),
+            reason: "CONNECTION_BROKE".to_owned(),
+            message: format!("the connection to the server broke: {cause}"),
+            ..refusal
+        },
+        _ => refusal,
+    }
+}
+
 /// What to do, where the message does not say it already.
 fn advice(refusal: &Refusal) -> Option<String> {
     let text = match refusal.reason.as_str() {
@@ -147,8 +167,9 @@ fn advice(refusal: &Refusal) -> Option<String> {
         }
         "TOKEN_IN_USE" => "remove or change the syncs that use it first: `syncline sync list`",
         "ALREADY_EXISTS" => "choose another id, or change the one that is there",
-        "NOT_FOUND" => {
-            "`syncline sync list`, `syncline sync runs` and `syncline token list` show what there is"
+        "NOT_FOUND" => return not_found(refusal),
+        "CONNECTION_BROKE" => {
+            "is that the address of gRPC, with http:// or https:// as the server has it, and does it ask for a client certificate (client.cert)?"
         }
         "SCOPE_MISSING" => {
             "consent again with `syncline token login google`, and leave all boxes ticked"
@@ -160,10 +181,34 @@ fn advice(refusal: &Refusal) -> Option<String> {
         "" if refusal.code == "UNAVAILABLE" => "is `syncline serve` running there?",
         _ => {
             let wait = refusal.retry_after?;
-            return Some(format!("try again in {} s", wait.as_secs().max(1)));
+            return Some(format!("try again in {} s", seconds(wait)));
         }
     };
     Some(text.to_owned())
+}
+
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs().max(1)
+}
+
+/// The command that lists what there is of the kind.
+fn not_found(refusal: &Refusal) -> Option<String> {
+    let lists = [
+        (
+            "apiKeys/",
+            "`syncline key list`, with --instance for those of the installation,",
+        ),
+        ("accessRules/", "`syncline key rules list`"),
+        ("users/", "`syncline user list`"),
+        ("syncs/", "`syncline sync list`"),
+        ("runs/", "`syncline sync runs`"),
+        ("tokens/", "`syncline token list`"),
+        ("tenants/", "`syncline tenant list`"),
+    ];
+    let (_, list) = lists
+        .iter()
+        .find(|(part, _)| refusal.message.contains(part))?;
+    Some(format!("{list} shows what there is"))
 }
 
 /// The arguments cannot be read, or help was asked for.

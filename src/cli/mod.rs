@@ -47,6 +47,8 @@ pub enum Exit {
     Failed = 1,
     /// Something was done and something failed.
     Partial = 3,
+    /// What was typed or set is wrong.
+    Wrong = 64,
 }
 
 /// What every command is given.

@@ -202,9 +202,13 @@ async fn connect(server: &str, files: &Files) -> anyhow::Result<Channel> {
         true => server.to_owned(),
         false => format!("http://{server}"),
     };
-    let wrong = |_| Usage("--server: expected a URL as in http://127.0.0.1:50051".to_owned());
+    let wrong =
+        || Usage("--server: expected a URL as in http://127.0.0.1:50051, or https://…".to_owned());
+    if !url.starts_with("http://") && !url.starts_with("https://") {
+        return Err(wrong().into());
+    }
     let mut endpoint = Endpoint::from_shared(url.clone())
-        .map_err(wrong)?
+        .map_err(|_| wrong())?
         .connect_timeout(CONNECT)
         .user_agent(concat!("syncline-cli/", env!("CARGO_PKG_VERSION")))?;
     if url.starts_with("https://") {

@@ -29,7 +29,7 @@ pub fn run(args: &Args, sources: &Sources, output: Output) -> anyhow::Result<Exi
         return Ok(Exit::Done);
     }
     output.note(faults.to_string());
-    Ok(Exit::Failed)
+    Ok(Exit::Wrong)
 }
 
 fn row(setting: &Setting) -> [String; 3] {

@@ -1,6 +1,6 @@
 //! All settings as they are, for people who ask why something is as it is.
 
-use super::{Config, Faults, Origin, Sources, check, keys, layers, variables::Variables};
+use super::{Config, Faults, Origin, Sources, check, keys, layers, names, variables::Variables};
 
 /// A setting, its value, and where that comes from.
 #[derive(Clone, Debug)]
@@ -25,6 +25,12 @@ impl Config {
     pub fn list(sources: &Sources) -> (Vec<Setting>, Faults) {
         let mut faults = Faults::default();
         let variables = Variables::of(sources, &mut faults);
+        names::judge(
+            &variables,
+            sources.obeys_original,
+            &mut faults,
+            &mut Vec::new(),
+        );
         let values = layers::gather(sources, &variables, &mut faults);
         check::config(&values, &mut faults);
         let settings = values.into_iter().map(|(key, value)| {

@@ -32,7 +32,7 @@ pub(super) fn auth(read: &mut Reader<'_>, addresses: &[(&str, SocketAddr)]) -> A
         is_required: wanted.unwrap_or(guards || addresses.iter().any(|address| open(&address))),
         basic,
         admin_key,
-        api_key: read.secret("auth.api_key"),
+        api_key: read.optional("auth.api_key", api_key),
         key_rate_limit: read.number("auth.key_rate_limit", 0..=100_000_000),
         attempts: read.required("auth.attempts", units::budget),
     }
@@ -45,6 +45,13 @@ fn admin_key(text: &str) -> Result<Secret, String> {
         false => Err(format!(
             "expected at least {SHORTEST_KEY} letters, digits and signs without spaces (openssl rand -hex 32)"
         )),
+    }
+}
+
+fn api_key(text: &str) -> Result<Secret, String> {
+    match text.chars().all(|c| c.is_ascii_graphic()) {
+        true => Ok(Secret::new(text)),
+        false => Err("expected one key, without spaces or line breaks in it".to_owned()),
     }
 }
 

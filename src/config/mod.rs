@@ -357,6 +357,16 @@ impl Config {
     /// not touched.
     ///
     /// # Errors
+    /// What there is to say where other machines reach the server, and the network hears keys and passwords.
+    pub fn in_clear(&self) -> Option<&'static str> {
+        let addresses = [self.grpc.addr, self.http.addr];
+        let is_reached = addresses.iter().any(|address| !address.ip().is_loopback());
+        (is_reached && self.tls.is_none()).then_some(
+            "other machines reach this server without TLS, so keys and passwords cross the network as they are: set SYNCLINE_TLS_CERT and \
+             SYNCLINE_TLS_KEY, or let nobody but a proxy with TLS reach it",
+        )
+    }
+
     /// All faults at once; the process should end with [`EXIT_CONFIG`].
     pub fn load(sources: &Sources) -> Result<(Self, Vec<Notice>), Faults> {
         let mut faults = Faults::default();

@@ -9,7 +9,9 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{io::ErrorKind, path::Path, str::FromStr, time::Duration};
+use std::{
+    io::ErrorKind, os::unix::fs::OpenOptionsExt as _, path::Path, str::FromStr, time::Duration,
+};
 
 /// How long the attempt may take that only finds out why the others failed.
 const ONCE_MORE: Duration = Duration::from_secs(1);
@@ -63,6 +65,7 @@ pub(super) async fn open(options: &Options) -> Result<Pool> {
             };
             // Where no lock can be made, as in a folder that is read-only, nobody switches anything either.
             let lock = lock::take(file).await.ok();
+            make_private(file);
             // The writer comes first: it makes the file and switches it to write-ahead logging, which readers cannot.
             let write = pool(1)
                 .connect_with(connect.clone())
@@ -98,6 +101,13 @@ pub(super) fn postgres_options(
     } else {
         options.statement_cache_capacity(0)
     })
+}
+
+/// Makes the file, if it is not there, for its owner alone: it holds people's addresses and hashes of their passwords. What
+/// SQLite puts beside it gets the same rights. Where that fails, opening it says why.
+fn make_private(file: &Path) {
+    let mut make = std::fs::OpenOptions::new();
+    let _ = make.write(true).create_new(true).mode(0o600).open(file);
 }
 
 fn sqlite_options(file: &Path, options: &Options) -> SqliteConnectOptions {

@@ -21,13 +21,26 @@ pub async fn check(db: &Db, allow_superuser: bool) -> Result<()> {
     // A pooler keeps the connection as long as a transaction goes on.
     let mut tx = pool.begin().await?;
     if !allow_superuser {
-        check_user(&mut tx, schema).await?;
+        user_is_bound(&mut tx, schema).await?;
     }
     check_roles(&mut tx, schema).await?;
     check_tables(&mut tx, schema).await
 }
 
-async fn check_user(connection: &mut PgConnection, schema: &str) -> Result<()> {
+/// The part of [`check`] that can be asked before there is anything of ours: a user who is refused must not have made the
+/// schema, which would be theirs.
+///
+/// # Errors
+/// `DATABASE_ROLE_UNSAFE` says what to type.
+pub async fn check_user(db: &Db) -> Result<()> {
+    let Pool::Postgres(pool) = &db.0.pool else {
+        return Ok(());
+    };
+    let mut tx = pool.begin().await?;
+    user_is_bound(&mut tx, &db.options().schema).await
+}
+
+async fn user_is_bound(connection: &mut PgConnection, schema: &str) -> Result<()> {
     // Who is a member of a role may take it, and has what it has: so members of such roles count as well.
     const SQL: &str =
         "SELECT CAST(session_user AS TEXT), CAST(rolname AS TEXT), rolsuper FROM pg_roles
@@ -95,26 +108,37 @@ async fn check_roles(connection: &mut PgConnection, schema: &str) -> Result<()> 
 struct Table {
     name: String,
     is_protected: bool,
-    /// A policy that lets everybody in.
+    /// A policy that is not one of ours: for others than our roles, or about more than the tenant's rows.
     open_policy: Option<String>,
     /// Neither of ours, by its owner, nor about tenants.
     is_foreign: bool,
 }
+
+/// What a tenant's policy says, as PostgreSQL writes it, but for blanks and brackets.
+const OF_THE_TENANT: &str = "tenant_id=current_setting'syncline.tenant'::text,true";
 
 async fn check_tables(connection: &mut PgConnection, schema: &str) -> Result<()> {
     const SQL: &str = "SELECT CAST(t.relname AS TEXT) AS name,
             t.relrowsecurity AND t.relforcerowsecurity
                 AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = t.oid) AS is_protected,
             (SELECT min(CAST(p.polname AS TEXT)) FROM pg_policy p
-                WHERE p.polrelid = t.oid AND p.polpermissive AND CAST(0 AS OID) = ANY (p.polroles)) AS open_policy,
-            t.relowner <> ours.relowner AND NOT EXISTS (SELECT FROM pg_attribute a
-                WHERE a.attrelid = t.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped) AS is_foreign
+                WHERE p.polrelid = t.oid AND p.polpermissive
+                    AND NOT (p.polroles = ARRAY[system.oid] OR p.polroles = ARRAY[app.oid] AND (NOT tenants.has
+                        OR COALESCE(translate(pg_get_expr(p.polqual, t.oid), ' ()', ''), $3) = $3
+                            AND COALESCE(translate(pg_get_expr(p.polwithcheck, t.oid), ' ()', ''), $3) = $3))
+            ) AS open_policy,
+            t.relowner <> ours.relowner AND NOT tenants.has AS is_foreign
         FROM pg_class t JOIN pg_class ours ON ours.relnamespace = t.relnamespace AND ours.relname = $2
+            JOIN pg_roles app ON app.rolname = $1 || '_app'
+            JOIN pg_roles system ON system.rolname = $1 || '_system'
+            CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM pg_attribute a
+                WHERE a.attrelid = t.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped) AS has) AS tenants
         WHERE t.relnamespace = to_regnamespace($1) AND t.relkind IN ('r', 'p') AND t.oid <> ours.oid
         ORDER BY t.relname";
     let tables = sqlx::query_as(SQL).persistent(false).bind(schema);
     let tables: Vec<Table> = tables
         .bind(migrate::TABLE)
+        .bind(OF_THE_TENANT)
         .fetch_all(&mut *connection)
         .await?;
     let (foreign, ours): (Vec<_>, Vec<_>) = tables.into_iter().partition(|table| table.is_foreign);
@@ -146,8 +170,8 @@ async fn check_tables(connection: &mut PgConnection, schema: &str) -> Result<()>
             return Err(Error::precondition(
                 "DATABASE_TABLE_UNPROTECTED",
                 format!(
-                    "the policy {policy} of {schema}.{table} is for everybody, and so for every tenant. Somebody made it; whoever owns \
-                     the table types: DROP POLICY \"{policy}\" ON {schema}.{table}"
+                    "the policy {policy} of {schema}.{table} shows a tenant more than its own rows, or is for others than the two roles \
+                     of Syncline. Somebody made it; whoever owns the table types: DROP POLICY \"{policy}\" ON {schema}.{table}"
                 ),
             ));
         }

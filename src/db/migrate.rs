@@ -7,6 +7,7 @@ use crate::{
         connect::{postgres_options, within},
         error::login_refused,
         lock,
+        sources::{SOURCES, Source},
     },
 };
 use sqlx::{
@@ -16,96 +17,6 @@ use sqlx::{
 
 /// The table that remembers what was applied; sqlx's own name may be taken in a shared SQLite file.
 pub(super) const TABLE: &str = "syncline_migrations";
-
-/// One migration: the portable text, and what only PostgreSQL needs.
-struct Source {
-    version: i64,
-    description: &'static str,
-    portable: &'static str,
-    postgres: &'static str,
-}
-
-/// All migrations, oldest first. Append only.
-const SOURCES: &[Source] = &[
-    Source {
-        version: 1,
-        description: "ground",
-        portable: include_str!("../../migrations/0001_ground.sql"),
-        postgres: include_str!("../../migrations/0001_ground.postgres.sql"),
-    },
-    Source {
-        version: 2,
-        description: "engine",
-        portable: include_str!("../../migrations/0002_engine.sql"),
-        postgres: include_str!("../../migrations/0002_engine.postgres.sql"),
-    },
-    Source {
-        version: 3,
-        description: "queue",
-        portable: include_str!("../../migrations/0003_queue.sql"),
-        postgres: include_str!("../../migrations/0003_queue.postgres.sql"),
-    },
-    Source {
-        version: 4,
-        description: "schedules",
-        portable: include_str!("../../migrations/0004_schedules.sql"),
-        postgres: include_str!("../../migrations/0004_schedules.postgres.sql"),
-    },
-    Source {
-        version: 5,
-        description: "outside",
-        portable: include_str!("../../migrations/0005_outside.sql"),
-        postgres: "",
-    },
-    Source {
-        version: 6,
-        description: "lists",
-        portable: include_str!("../../migrations/0006_lists.sql"),
-        postgres: include_str!("../../migrations/0006_lists.postgres.sql"),
-    },
-    Source {
-        version: 7,
-        description: "lanes",
-        portable: include_str!("../../migrations/0007_lanes.sql"),
-        postgres: "",
-    },
-    Source {
-        version: 8,
-        description: "audit",
-        portable: include_str!("../../migrations/0008_audit.sql"),
-        postgres: include_str!("../../migrations/0008_audit.postgres.sql"),
-    },
-    Source {
-        version: 9,
-        description: "keys",
-        portable: include_str!("../../migrations/0009_keys.sql"),
-        postgres: include_str!("../../migrations/0009_keys.postgres.sql"),
-    },
-    Source {
-        version: 10,
-        description: "people",
-        portable: include_str!("../../migrations/0010_people.sql"),
-        postgres: include_str!("../../migrations/0010_people.postgres.sql"),
-    },
-    Source {
-        version: 11,
-        description: "tenants",
-        portable: include_str!("../../migrations/0011_tenants.sql"),
-        postgres: include_str!("../../migrations/0011_tenants.postgres.sql"),
-    },
-    Source {
-        version: 12,
-        description: "vault",
-        portable: include_str!("../../migrations/0012_vault.sql"),
-        postgres: include_str!("../../migrations/0012_vault.postgres.sql"),
-    },
-];
-
-/// What only SQLite needs, by version.
-const SQLITE: &[(i64, &str)] = &[
-    (8, include_str!("../../migrations/0008_audit.sqlite.sql")),
-    (12, include_str!("../../migrations/0012_vault.sqlite.sql")),
-];
 
 /// How a database stands to this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,7 +109,7 @@ pub async fn run(db: &Db) -> Result<Status> {
             let lock = lock::take(file).await?;
             // All of it or nothing, the migrator's own table too: the file may be somebody else's.
             let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
-            migrator(for_sqlite)
+            migrator(Source::sqlite)
                 .run_direct(None, &mut *tx, false)
                 .await
                 .map_err(failed)?;
@@ -209,16 +120,6 @@ pub async fn run(db: &Db) -> Result<Status> {
     let status = status(db).await?;
     status.check()?;
     Ok(status)
-}
-
-fn for_sqlite(source: &Source) -> String {
-    let own = SQLITE
-        .iter()
-        .find(|(version, _)| *version == source.version);
-    match own {
-        Some((_, text)) => format!("{}\n{text}", source.portable),
-        None => source.portable.to_owned(),
-    }
 }
 
 fn migrator(text: impl Fn(&Source) -> String) -> Migrator {
@@ -269,7 +170,8 @@ async fn postgres(db: &Db) -> Result<()> {
         .execute(&mut connection)
         .await?;
     prepare_schema_and_roles(&mut connection, schema, &runtime_user).await?;
-    migrator(|source| format!("{}\n{}", source.portable, source.postgres))
+    check_schema(&mut connection, schema).await?;
+    migrator(Source::postgres)
         .run_direct(None, &mut connection, false)
         .await
         .map_err(failed)?;
@@ -336,6 +238,24 @@ async fn prepare_schema_and_roles(
         }
     }
     Ok(())
+}
+
+/// Refuses a schema of somebody else, in which nothing can be made.
+async fn check_schema(connection: &mut PgConnection, schema: &str) -> Result<()> {
+    const SQL: &str = "SELECT CAST(current_user AS TEXT), CAST(pg_get_userbyid(nspowner) AS TEXT) FROM pg_namespace
+        WHERE nspname = $1 AND NOT has_schema_privilege(oid, 'CREATE')";
+    let found = sqlx::query_as(SQL).bind(schema);
+    let Some((user, owner)): Option<(String, String)> = found.fetch_optional(connection).await?
+    else {
+        return Ok(());
+    };
+    Err(Error::precondition(
+        "DATABASE_RIGHTS_MISSING",
+        format!(
+            "the schema {schema} belongs to {owner}, and {user} may not make anything in it: name its owner in SYNCLINE_MIGRATE_URL, or \
+             let an administrator type: ALTER SCHEMA {schema} OWNER TO {user}"
+        ),
+    ))
 }
 
 fn role(name: &str) -> String {

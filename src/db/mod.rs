@@ -11,6 +11,7 @@ mod error;
 pub mod guard;
 mod lock;
 pub mod migrate;
+mod sources;
 mod tx;
 
 pub use error::on_constraint;

@@ -198,7 +198,12 @@ fn check(register: &Register, by_admin: bool) -> Result<()> {
     }
     rules::display_name(&mut wrong, "user.display_name", &register.display_name);
     let by_google_only = by_admin && !email.is_empty() && register.password.is_empty();
-    if !by_google_only {
+    if by_admin && email.is_empty() && register.password.is_empty() {
+        wrong.push(Violation::new(
+            "password",
+            "expected one, or else an e-mail address in user.email, with which somebody logs in by Google",
+        ));
+    } else if !by_google_only {
         rules::password(&mut wrong, "password", register.password.expose());
     }
     if !by_admin {

@@ -158,7 +158,10 @@ impl Authenticator {
                     Some(expected) if expected.fits(username, password.expose()) => {
                         Ok(of_settings(&expected.username, address))
                     }
-                    _ => Err(refused(WRONG, "the name or the password is wrong")),
+                    _ => Err(refused(
+                        WRONG,
+                        "the name or the password is wrong: Basic authentication takes the pair of BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD alone; people log in at /login, programs show a key",
+                    )),
                 }
             }
         }

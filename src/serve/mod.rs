@@ -210,6 +210,9 @@ fn announce(app: &App, grpc: Option<SocketAddr>, http: SocketAddr) {
         None => "http",
     };
     tracing::info!(http.address = %http, "serving HTTP on {scheme}://{http}, {whom}");
+    if let Some(warning) = app.config.in_clear() {
+        tracing::warn!("{warning}");
+    }
     let roles = &app.config.serve.roles;
     let key_id = app.keys.newest();
     match grpc {

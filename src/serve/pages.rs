@@ -5,9 +5,10 @@ use crate::{
     base::Result,
     config::Limits,
     serve::accept::Connection,
+    web::problem::Problem,
 };
-use axum::{Router, body::Body};
-use http::Request;
+use axum::{Router, body::Body, response::IntoResponse as _};
+use http::{HeaderMap, Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -41,7 +42,17 @@ pub(super) async fn answer(
             continue;
         };
         let (peer, pages) = (connection.peer(), pages.clone());
-        let service = service_fn(move |request| pages.clone().oneshot(from(request, peer)));
+        let limit = limits.header_bytes;
+        let service = service_fn(move |request: Request<Incoming>| {
+            let pages = pages.clone();
+            async move {
+                // The library only bounds what it reads at once, which may be twice as much.
+                match header_bytes(request.headers()) > limit {
+                    true => Ok(Problem::of_headers(limit).into_response()),
+                    false => pages.oneshot(from(request, peer)).await,
+                }
+            }
+        });
         let serving = protocol.serve_connection(TokioIo::new(connection), service);
         let serving = graceful.watch(serving);
         tokio::spawn(async move {
@@ -53,6 +64,13 @@ pub(super) async fn answer(
     drop(connections);
     graceful.shutdown().await;
     Ok(())
+}
+
+fn header_bytes(headers: &HeaderMap) -> usize {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| name.as_str().len() + ": \r\n".len() + value.len())
+        .sum()
 }
 
 fn from(request: Request<Incoming>, peer: Peer) -> Request<Body> {

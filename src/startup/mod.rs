@@ -39,7 +39,12 @@ pub async fn open(config: Config, clock: Clock, migrate: Migrate) -> Result<App>
     }
     let db = Db::connect(options, clock).await?;
     match migrate {
-        Migrate::Apply => db::migrate::run(&db).await?.check()?,
+        Migrate::Apply => {
+            if !config.database.allow_superuser {
+                db::guard::check_user(&db).await?;
+            }
+            db::migrate::run(&db).await?.check()?;
+        }
         Migrate::Refuse => db::migrate::status(&db).await?.check()?,
     }
     db::guard::check(&db, config.database.allow_superuser).await?;

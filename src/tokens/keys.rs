@@ -96,6 +96,28 @@ pub(super) async fn refresh(app: &App) {
     }
 }
 
+/// Takes the key that came to seal last, which another process may have made a moment ago. [`Error::Precondition`] where it
+/// cannot be had here: sealing anew with an older one would undo what others do.
+async fn catch_up(app: &App) -> Result<()> {
+    let mut tx = app.db.read(scope()).await?;
+    let known = store::sealed_once(&mut tx).await?;
+    drop(tx);
+    let last = known.into_iter().max_by_key(|(_, number)| *number);
+    let Some((last, _)) = last.filter(|(id, _)| *id != app.keys.newest().to_string()) else {
+        return Ok(());
+    };
+    refresh(app).await;
+    match app.keys.ids().iter().any(|id| id.to_string() == last) {
+        true => Ok(()),
+        false => Err(Error::precondition(
+            "KEY_MISSING",
+            format!(
+                "another process seals with the key {last}, which this one does not have: give it to all of them, then ask again"
+            ),
+        )),
+    }
+}
+
 /// Seals with a new key from now on: made in the key file, or asked of the program that prints them. Other processes find it
 /// there within seconds, or when they first meet it.
 pub async fn rotate(app: &App) -> Result<KeyId> {
@@ -226,6 +248,7 @@ pub async fn rewrap(app: &App, limit: i32) -> Result<Rewrapped> {
             ));
         }
     };
+    catch_up(app).await?;
     let head = app.keys.head();
     let mut tx = app.db.write(scope()).await?;
     let (old, before) = store::not_sealed_with(&mut tx, &head, limit).await?;

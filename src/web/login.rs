@@ -101,7 +101,8 @@ async fn enter(
     filled: Result<Form<Filled>, FormRejection>,
 ) -> Result<Response, Problem> {
     let app = site.door.app().await?;
-    let Form(filled) = filled.map_err(|error| Error::invalid("body", error.body_text()))?;
+    let Form(filled) =
+        filled.map_err(|error| Problem::of_body(error.status(), error.body_text()))?;
     let agent = headers
         .get(USER_AGENT)
         .and_then(|agent| agent.to_str().ok());

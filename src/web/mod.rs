@@ -12,7 +12,7 @@ mod login;
 mod metrics;
 mod origin;
 mod page;
-mod problem;
+pub mod problem;
 mod queues;
 mod sync;
 mod widget;
@@ -34,12 +34,9 @@ use http::{
     Method, Uri,
     header::{ACCEPT, AUTHORIZATION},
 };
-use problem::Problem;
+use problem::{LARGEST_BODY, Problem};
 use std::{net::SocketAddr, time::Duration};
 use tokio::sync::watch;
-
-/// No request of ours is larger.
-const LARGEST_BODY: usize = 64 << 10;
 
 /// What all pages share.
 #[derive(Clone, Debug)]

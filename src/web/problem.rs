@@ -21,6 +21,9 @@ const ASK: HeaderValue = HeaderValue::from_static("Basic realm=\"Syncline\", cha
 /// What is asked for where a provider's consent is missing: nothing that a browser could show a box for.
 const CONSENT: HeaderValue = HeaderValue::from_static("OAuth realm=\"provider\"");
 
+/// Longest body of a request, in bytes: nothing that is sent here is long.
+pub const LARGEST_BODY: usize = 64 << 10;
+
 /// A request that was not carried out.
 #[derive(Debug)]
 pub struct Problem {
@@ -43,6 +46,39 @@ impl Problem {
     /// For a person.
     pub fn message(&self) -> &str {
         &self.refusal.message
+    }
+
+    /// The body of a request that cannot be read: `status` and `why` are what the library says of it.
+    pub fn of_body(status: StatusCode, why: String) -> Self {
+        match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(
+                status,
+                format!("the request's body has more than {LARGEST_BODY} bytes"),
+            ),
+            _ => Error::invalid("body", why).into(),
+        }
+    }
+
+    /// A request whose headers have more bytes than `limit`.
+    pub fn of_headers(limit: usize) -> Self {
+        Self::too_large(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            format!("the request's headers have more than {limit} bytes (limits.header_bytes)"),
+        )
+    }
+
+    fn too_large(status: StatusCode, message: String) -> Self {
+        Self {
+            status,
+            refusal: Box::new(Refusal {
+                code: "RESOURCE_EXHAUSTED".to_owned(),
+                reason: "MESSAGE_TOO_LARGE".to_owned(),
+                message,
+                violations: Vec::new(),
+                retry_after: None,
+            }),
+            consent_url: None,
+        }
     }
 
     /// The page is there, and does not know this method.

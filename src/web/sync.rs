@@ -47,7 +47,7 @@ pub async fn run(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let app = site.door.app().await?;
     let Query(query) = query.map_err(|error| Error::invalid("query", error.body_text()))?;
-    let body = body.map_err(|error| Error::invalid("body", error.body_text()))?;
+    let body = body.map_err(|error| Problem::of_body(error.status(), error.body_text()))?;
     let body = read(&headers, &body)?;
     let name = body.sync.or(query.sync);
     let request_id = body.request_id.or(query.request_id);

@@ -152,7 +152,7 @@ fn every_file_says_what_it_is_for() {
 
 #[test]
 fn every_migration_is_applied() {
-    let list = fs::read_to_string(root().join("src/db/migrate.rs")).expect("it is there");
+    let list = fs::read_to_string(root().join("src/db/sources.rs")).expect("it is there");
     let found: Vec<String> = fs::read_dir(root().join("migrations"))
         .expect("it is there")
         .map(|entry| {
@@ -163,7 +163,7 @@ fn every_migration_is_applied() {
                 .expect("ASCII")
         })
         .filter(|name| !list.contains(&format!("migrations/{name}\")")))
-        .map(|name| format!("migrations/{name}:1: not listed in src/db/migrate.rs"))
+        .map(|name| format!("migrations/{name}:1: not listed in src/db/sources.rs"))
         .collect();
     assert_none(&found);
 }

@@ -1,6 +1,7 @@
 //! `syncline tenant`: who owns data.
 
 mod show;
+mod widget;
 
 use super::{Context, Exit, failure::Usage, output::Output, session::Session};
 use crate::api::v1;
@@ -35,6 +36,8 @@ pub enum Command {
         #[arg(long, conflicts_with = "domains")]
         any_domain: bool,
     },
+    /// Show how its widget looks, or change what is given
+    Widget(widget::Args),
     /// Remove a tenant that has no tokens, no syncs and no runs that are not over
     Delete {
         /// Its id
@@ -104,6 +107,7 @@ async fn on(command: Command, session: &Session, output: Output) -> anyhow::Resu
             let changed = service.update_tenant(request).await?;
             output.result(&changed.into_inner(), show::tenant)?;
         }
+        Command::Widget(args) => widget::run(args, session, output).await?,
         Command::Delete { id } => {
             let name = full(session, Some(id));
             let request = v1::DeleteTenantRequest {

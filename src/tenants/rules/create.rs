@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     audit::{self, Entry},
-    base::{Error, Result, Violation, error::all_valid, name::shown, reach},
+    base::{Error, Result, Violation, Who, error::all_valid, name::shown, reach},
     db::{Scope, Tx},
     tenants::{
         gather,
@@ -77,11 +77,18 @@ pub async fn create(app: &App, create: Create) -> Result<Rule> {
 
 /// Refuses to leave the caller outside: the next call would be refused, and nobody there could take the rule back.
 pub(super) async fn check_own_way(tx: &mut Tx, now: DateTime<Utc>) -> Result<()> {
-    let Some(address) = reach::caller().and_then(|caller| caller.address) else {
+    let Some((caller, address)) =
+        reach::caller().and_then(|caller| caller.address.map(|address| (caller, address)))
+    else {
         return Ok(());
     };
     let rules = Rules::new(store::of_installation(tx, now).await?);
-    match rules.permit_anybody(Some(address), now) {
+    let mut is_permitted = rules.permit_anybody(Some(address), now);
+    if let Who::Key(key) = caller.who {
+        let own = Rules::new(store::of_key(tx, key, now).await?);
+        is_permitted &= own.permit(Some(address), now);
+    }
+    match is_permitted {
         true => Ok(()),
         false => Err(Error::precondition(
             "WOULD_LOCK_OUT",

@@ -86,3 +86,43 @@ async fn what_is_wrong_ends_with_its_code() {
         assert!(ended.text.contains(expected), "{words:?}: {}", ended.text);
     }
 }
+
+#[tokio::test]
+async fn a_widget_is_shown_and_changed() {
+    let stage = Stage::new();
+    let made = stage.run(&["tenant", "create", "acme"]).await;
+    assert_eq!(made.code, 0, "{}", made.text);
+    let shown = stage.run(&["tenant", "widget", "acme"]).await;
+    for said in ["Support", "Hi! How can I help?", "#3b82f6", "right"] {
+        assert!(shown.text.contains(said), "{}", shown.text);
+    }
+    let change = [
+        "tenant",
+        "widget",
+        "acme",
+        "--color",
+        "#00aa11",
+        "--position",
+        "left",
+        "--welcome",
+        "",
+        "--name",
+        "Attendance",
+    ];
+    let changed = stage.run(&change).await;
+    assert_eq!(changed.code, 0, "{}", changed.text);
+    let again = stage.run(&["tenant", "widget", "acme"]).await;
+    for said in ["Attendance", "#00aa11", "left"] {
+        assert!(again.text.contains(said), "{}", again.text);
+    }
+    assert!(!again.text.contains("Hi!"), "{}", again.text);
+    for (flags, said) in [
+        (["--color", "blue"], "primary_color"),
+        (["--position", "top"], "--position"),
+    ] {
+        let wrong = [["tenant", "widget"].as_slice(), &flags].concat();
+        let wrong = stage.run(&wrong).await;
+        assert_eq!(wrong.code, 64, "{}", wrong.text);
+        assert!(wrong.text.contains(said), "{}", wrong.text);
+    }
+}

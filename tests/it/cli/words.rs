@@ -109,10 +109,16 @@ async fn a_wrong_variable_is_named_once_and_no_file_of_the_source_is() {
 async fn settings_are_listed_with_their_origin_when_they_are_wrong_too() {
     let command = Process::syncline(&["settings"])
         .env("SYNCLINE_RUNS_POLL", "soon")
+        .env("SYNCLINE_RUNS_POL", "1s")
         .env("BASIC_AUTH_USERNAME", "ada")
         .env("BASIC_AUTH_PASSWORD", "composed-canary");
     let listed = ended(command).await;
-    assert_eq!(listed.code, 1, "{}", listed.text);
+    assert_eq!(listed.code, 64, "{}", listed.text);
+    assert!(
+        listed.text.contains("SYNCLINE_RUNS_POL:"),
+        "{}",
+        listed.text
+    );
     assert!(!listed.text.contains("canary"), "{}", listed.text);
     let line = |key: &str| {
         let line = listed.text.lines().find(|line| line.starts_with(key));

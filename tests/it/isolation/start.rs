@@ -4,6 +4,7 @@ use crate::{
     cli::{Ended, LONG, Stage, ended},
     kit::{Database, Postgres, Process},
 };
+use sqlx::{Connection as _, Executor as _, PgConnection};
 use std::path::Path;
 use syncline::{
     base::{Clock, Error},
@@ -86,6 +87,36 @@ async fn a_server_does_not_start_as_a_superuser_and_says_what_to_type() {
     assert_eq!(ended(allowed).await.code, 0);
 }
 
+/// In a database that nothing was made in: what a refused user made would be in the way of the right one.
+#[tokio::test]
+async fn a_superuser_who_is_refused_has_made_nothing_and_a_schema_of_others_is_named() {
+    let postgres = Postgres::start();
+    postgres.create_database("site", "pg_default").await;
+    let stage = Stage::new();
+    let serve = stage.command(&["--json", "serve"]);
+    let refused = ended(serve.env("DATABASE_URL", postgres.admin_url("site"))).await;
+    assert!(
+        refused.text.contains("DATABASE_ROLE_UNSAFE"),
+        "{}",
+        refused.text
+    );
+    let mut admin = PgConnection::connect(&postgres.admin_url("site"))
+        .await
+        .unwrap();
+    let schema = "SELECT nspname::text FROM pg_namespace WHERE nspname = 'syncline'";
+    let schema = sqlx::query_scalar::<_, String>(schema).fetch_optional(&mut admin);
+    assert_eq!(schema.await.unwrap(), None);
+
+    admin.execute("CREATE SCHEMA syncline").await.unwrap();
+    let options = Options::postgres(postgres.url("site"));
+    let db = Db::connect(options, Clock::system()).await.unwrap();
+    let (reason, message) = self::refused(migrate::run(&db).await.map(drop));
+    assert_eq!(reason, "DATABASE_RIGHTS_MISSING");
+    for said in ["belongs to postgres", "ALTER SCHEMA syncline OWNER TO"] {
+        assert!(message.contains(said), "{message}");
+    }
+}
+
 #[tokio::test]
 async fn a_table_without_a_policy_or_without_force_is_refused_and_named() {
     for change in [
@@ -93,6 +124,11 @@ async fn a_table_without_a_policy_or_without_force_is_refused_and_named() {
         "ALTER TABLE syncline.tokens NO FORCE ROW LEVEL SECURITY",
         "ALTER TABLE syncline.tokens DISABLE ROW LEVEL SECURITY",
         "CREATE POLICY everybody ON syncline.tokens USING (true)",
+        "CREATE POLICY more ON syncline.tokens TO syncline_app USING (true)",
+        "CREATE POLICY more ON syncline.tokens FOR INSERT TO syncline_app WITH CHECK (true)",
+        "CREATE POLICY more ON syncline.tokens TO syncline_app \
+             USING (tenant_id = current_setting('syncline.tenant', true) OR true)",
+        "CREATE POLICY others ON syncline.tokens TO pg_monitor USING (true)",
         "DROP POLICY tenant ON syncline.tokens; DROP POLICY system ON syncline.tokens",
     ] {
         let database = Database::new(Engine::Postgres).await;

@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use std::{sync::Arc, time::Duration};
 use syncline::{
     app::App,
-    base::{Caller, Needs, Permissions, Role, reach::Reach},
+    base::{Caller, Needs, Permissions, Role, Who, reach::Reach},
     tenants::{
-        keys::{self, Keys},
+        keys::{self, Create, Key, Keys},
         rules::{self, Effect},
     },
 };
@@ -17,6 +17,7 @@ each_engine!(
     a_rule_holds_on_every_replica_within_a_second_and_ends_when_it_says,
     a_key_is_used_from_where_its_rules_allow_and_so_is_its_successor,
     nobody_shuts_themselves_out,
+    no_key_shuts_itself_out,
     rules_are_checked_listed_and_removed,
 );
 
@@ -138,6 +139,38 @@ async fn nobody_shuts_themselves_out(database: Database) {
         .await;
     let (all, _) = rules::list(app, "", 0, "").await.unwrap();
     assert_eq!(all.len(), 2);
+}
+
+async fn no_key_shuts_itself_out(database: Database) {
+    let house = House::open(database).await;
+    let instance = Create {
+        instance: true,
+        ..Create::default()
+    };
+    let (key, _) = house.create(instance).await;
+    let (other, _) = house.create(Create::default()).await;
+    let caller = Caller {
+        who: Who::Key(key.name.id),
+        ..Caller::nobody(Permissions::Instance(Role::Admin), address("203.0.113.7"))
+    };
+    let of = |key: &Key, effect, network| rules::Create {
+        api_key: key.name.to_string(),
+        ..rule(effect, network)
+    };
+    let make = async |rule| {
+        let reach = Reach::new(Arc::new(caller.clone()), Needs::Instance(Role::Admin));
+        reach.contain(rules::create(&house.app, rule)).await
+    };
+    for shut in [
+        of(&key, Effect::Deny, "203.0.113.0/24"),
+        of(&key, Effect::Allow, "198.51.100.1"),
+    ] {
+        let error = make(shut).await.unwrap_err();
+        assert_eq!(reason(&error), "WOULD_LOCK_OUT");
+    }
+    make(of(&key, Effect::Allow, "203.0.113.7")).await.unwrap();
+    let others = of(&other, Effect::Deny, "203.0.113.0/24");
+    make(others).await.unwrap();
 }
 
 async fn rules_are_checked_listed_and_removed(database: Database) {

@@ -29,6 +29,36 @@ async fn headers_that_are_too_large_or_too_many_are_refused() {
             "{answer}"
         );
     }
+    // A little too large is too large, and says so.
+    let mut connection = TcpStream::connect(server.http).await.unwrap();
+    let large = "a".repeat((32 << 10) + 1);
+    let request = format!(
+        "GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-large: {large}\r\n\r\n"
+    );
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let answer = rest(connection).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    assert!(answer.contains("limits.header_bytes"), "{answer}");
+    server.serves().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_too_large_is_refused_with_the_limit() {
+    let stage = Stage::new();
+    let server = Server::start(serve(&stage)).await;
+    let body = format!("login={}", "a".repeat(100 << 10));
+    for page in ["/login", "/sync"] {
+        let mut connection = TcpStream::connect(server.http).await.unwrap();
+        let request = format!(
+            "POST {page} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\naccept: application/json\r\n\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let _ = connection.write_all(request.as_bytes()).await;
+        let answer = rest(connection).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+        assert!(answer.contains("65536 bytes"), "{answer}");
+    }
     server.serves().await;
 }
 

@@ -159,6 +159,26 @@ async fn a_full_disk_leaves_nothing_of_the_transaction() {
 }
 
 #[tokio::test]
+async fn a_new_file_and_what_is_beside_it_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let database = Database::new(Engine::Sqlite).await;
+    let _open = database.connect().await;
+    let folder = database.file().parent().unwrap();
+    let begins = database.file().file_name().unwrap().to_owned();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if name.starts_with(begins.to_str().unwrap()) && !name.ends_with("lock") {
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "{seen}");
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_damaged_and_stays_as_it_is() {
     let database = Database::empty(Engine::Sqlite).await;
     let garbage = "this is not a database\n".repeat(1_000);

@@ -2,6 +2,7 @@
 
 use super::{SYSTEM, reason};
 use crate::kit::Database;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use syncline::{
     base::ResourceId,
     db::{Db, Engine, Scope, execute, fetch_all, fetch_one},
@@ -122,6 +123,40 @@ async fn a_scope_ends_with_its_transaction() {
 }
 
 /// What the catalogue says of every table, so that a new one cannot be forgotten.
+#[tokio::test]
+async fn who_takes_no_role_sees_no_row_of_anybody_and_adds_none() {
+    let database = Database::new(Engine::Postgres).await;
+    let db = two_tenants(&database).await;
+    let mut server = PgConnection::connect(&database.url()).await.unwrap();
+    let tables = database
+        .column(
+            "SELECT t.relname FROM pg_class t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = 'tenant_id'
+             WHERE t.relnamespace = 'syncline'::regnamespace AND t.relkind = 'r' ORDER BY t.relname",
+        )
+        .await;
+    assert!(tables.len() > 20, "{tables:?}");
+    for table in &tables {
+        let count = AssertSqlSafe(format!("SELECT count(*) FROM syncline.{table}"));
+        let seen: i64 = sqlx::query_scalar(count)
+            .fetch_one(&mut server)
+            .await
+            .unwrap();
+        assert_eq!(seen, 0, "{table}");
+    }
+    let put = PUT_EVENT.replace("INTO ", "INTO syncline.");
+    let put = sqlx::query(AssertSqlSafe(put))
+        .bind("ada")
+        .bind(Uuid::now_v7())
+        .bind(db.now());
+    assert!(put.execute(&mut server).await.is_err());
+    assert_eq!(
+        database
+            .column("SELECT count(*)::text FROM syncline.token_events")
+            .await,
+        ["2"]
+    );
+}
+
 #[tokio::test]
 async fn every_table_forces_row_level_security() {
     let database = Database::new(Engine::Postgres).await;

@@ -15,6 +15,7 @@ mod processes;
 mod races;
 mod refreshing;
 mod retiring;
+mod rewrapping;
 mod rpc;
 
 use crate::kit::{self, Database};
