@@ -111,10 +111,15 @@ pub fn completed(headers: &HeaderMap) -> Option<Status> {
             "this server has no such service or method: a newer one may, and reflection lists those of this one"
                 .to_owned(),
         ),
+        Code::OutOfRange | Code::ResourceExhausted if said.contains("encoded message") => (
+            Code::ResourceExhausted,
+            "ANSWER_TOO_LARGE",
+            too_large(said, "answer", "sends", "grpc.max_answer_bytes"),
+        ),
         Code::OutOfRange | Code::ResourceExhausted => (
             Code::ResourceExhausted,
             "MESSAGE_TOO_LARGE",
-            too_large(said),
+            too_large(said, "request", "takes", "grpc.max_message_bytes"),
         ),
         // The request is what cannot be read: every error of our own has a reason.
         Code::Internal => (
@@ -145,18 +150,17 @@ pub fn refused(headers: &HeaderMap) -> Option<String> {
 }
 
 /// gRPC's own text has the two numbers and no word about where the limit comes from.
-fn too_large(said: &str) -> String {
+/// What to say of a message, for which gRPC names what it has and what it may have.
+fn too_large(said: &str, message: &str, does: &str, setting: &str) -> String {
     let numbers: Vec<_> = said
         .split(|character: char| !character.is_ascii_digit())
         .filter(|number| !number.is_empty())
         .collect();
     match numbers.as_slice() {
-        [found, limit] => format!(
-            "the request has {found} bytes, and this server takes {limit} (grpc.max_message_bytes)"
-        ),
-        _ => {
-            "the request has more bytes than this server takes (grpc.max_message_bytes)".to_owned()
+        [found, limit] => {
+            format!("the {message} has {found} bytes, and this server {does} {limit} ({setting})")
         }
+        _ => format!("the {message} has more bytes than this server {does} ({setting})"),
     }
 }
 
@@ -263,6 +267,12 @@ mod tests {
             ("RESOURCE_EXHAUSTED", "MESSAGE_TOO_LARGE")
         );
         assert!(large.message.contains("has 11 bytes"), "{large:?}");
+        let large = read(
+            Code::OutOfRange,
+            "Error, encoded message length too large: found 11 bytes, the limit is: 10 bytes",
+        );
+        assert_eq!(large.reason, "ANSWER_TOO_LARGE");
+        assert!(large.message.contains("grpc.max_answer_bytes"), "{large:?}");
         for (code, reason) in [
             (Code::Internal, "REQUEST_UNREADABLE"),
             (Code::Unimplemented, "METHOD_UNKNOWN"),

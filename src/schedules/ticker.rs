@@ -25,7 +25,7 @@ const DEAD_AFTER: Duration = Duration::from_secs(15);
 /// What a chore does.
 pub type Work = fn(App) -> Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
-/// Something to be done at fixed hours, on every replica.
+/// Something to be done at fixed hours and when a process starts, on every replica.
 #[derive(Clone, Copy)]
 pub struct Chore {
     /// For the log.
@@ -68,7 +68,7 @@ impl Pulse {
 }
 
 impl Ticker {
-    /// Begins to look, and to do `chores`.
+    /// Begins to look, and to do `chores`, each for the first time now.
     pub async fn start(app: App, chores: &[Chore], shutdown: CancellationToken) -> Result<Self> {
         let tasks = TaskTracker::new();
         let scheduler = JobScheduler::new().await.map_err(broken)?;
@@ -88,6 +88,13 @@ impl Ticker {
             scheduler.add(job.map_err(broken)?).await.map_err(broken)?;
         }
         scheduler.start().await.map_err(broken)?;
+        // Once now: a process that is often restarted may never live to see a fixed hour.
+        let (first, all) = (app.clone(), chores.to_vec());
+        tasks.spawn(shutdown.clone().run_until_cancelled_owned(async move {
+            for chore in all {
+                do_chore(chore, first.clone()).await;
+            }
+        }));
         let pulse = Pulse(Arc::new(Mutex::new(Instant::now())));
         let looking = tokio::spawn(look(app, bell, pulse.clone(), shutdown));
         Ok(Self {

@@ -228,7 +228,7 @@ fn first_key(key: &Secret) {
     let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
-/// What comes at fixed hours: the chores of this floor's rooms, each on every replica.
+/// What comes at fixed hours, and at the start: the chores of this floor's rooms, each on every replica.
 fn chores() -> Vec<Chore> {
     let mut chores = [&ticker::CHORES[..], &alarm::CHORES].concat();
     chores.push(Chore {

@@ -85,14 +85,22 @@ pub const READS: &[(&str, &str)] = &[
         "TenantService/ListAuditEntries",
         r#"{"parent": "{own}", "filter": "actor = {t}/apiKeys/{key}"}"#,
     ),
+    (
+        "TenantService/ListAuditEntries",
+        r#"{"parent": "{own}", "filter": "actor = users/{user}"}"#,
+    ),
     ("TenantService/ListAuditEntries", r#"{"instance": true}"#),
     ("AccountService/GetMe", "{}"),
     ("AccountService/ListUsers", "{}"),
-    ("AccountService/GetUser", r#"{"name": "users/{key}"}"#),
+    (
+        "AccountService/ListUsers",
+        r#"{"filter": "username = {login}"}"#,
+    ),
+    ("AccountService/GetUser", r#"{"name": "users/{user}"}"#),
     ("AccountService/GetUserStats", "{}"),
     (
         "AccountService/ListSessions",
-        r#"{"parent": "users/{key}"}"#,
+        r#"{"parent": "users/{user}"}"#,
     ),
 ];
 
@@ -209,7 +217,7 @@ pub const WRITES: &[(&str, &str)] = &[
     ),
     (
         "TenantService/DeleteAccessRule",
-        r#"{"name": "accessRules/{key}"}"#,
+        r#"{"name": "accessRules/{rule}"}"#,
     ),
     (
         "TenantService/UpdateWidget",
@@ -217,21 +225,25 @@ pub const WRITES: &[(&str, &str)] = &[
     ),
     (
         "AccountService/Register",
-        r#"{"user": {"username": "{sync}"}, "password": "composed for this test"}"#,
+        r#"{"user": {"username": "{login}"}, "password": "composed for this test"}"#,
     ),
     (
         "AccountService/Login",
-        r#"{"login": "{sync}", "password": "composed for this test"}"#,
+        r#"{"login": "{login}", "password": "composed for this test"}"#,
     ),
     ("AccountService/Logout", "{}"),
     (
         "AccountService/UpdateUser",
-        r#"{"user": {"name": "users/{key}"}}"#,
+        r#"{"user": {"name": "users/{user}", "display_name": "mine"}}"#,
     ),
-    ("AccountService/DeleteUser", r#"{"name": "users/{key}"}"#),
+    (
+        "AccountService/UpdateUser",
+        r#"{"user": {"name": "users/{user}"}, "password": "composed by somebody else"}"#,
+    ),
+    ("AccountService/DeleteUser", r#"{"name": "users/{user}"}"#),
     (
         "AccountService/RevokeSession",
-        r#"{"name": "users/{key}/sessions/{key}"}"#,
+        r#"{"name": "users/{user}/sessions/{session}"}"#,
     ),
 ];
 

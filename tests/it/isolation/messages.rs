@@ -3,13 +3,13 @@
 use prost::{
     Message as _,
     bytes::{Buf, BufMut},
-    encoding::{WireType, encode_key, encode_varint},
+    encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint},
 };
 use prost_types::{
     DescriptorProto, FileDescriptorSet, MethodDescriptorProto, field_descriptor_proto::Type,
 };
 use serde_json::Value;
-use std::{sync::LazyLock, time::Duration};
+use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 use syncline::api::DESCRIPTORS;
 use tonic::{
     Request, Status,
@@ -21,12 +21,49 @@ use tonic::{
 /// A stream that goes on is read for so long.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// Where an answer says how the list goes on.
+const PAGE: &str = "next_page_token";
+
 static FILES: LazyLock<FileDescriptorSet> =
     LazyLock::new(|| FileDescriptorSet::decode(DESCRIPTORS).expect("they are ours"));
 
 /// Every call of every service, as in `TokenService/GetToken`.
 pub fn all() -> Vec<String> {
     methods().map(|(name, _)| name).collect()
+}
+
+/// Those of them that answer page by page.
+pub fn paged() -> BTreeSet<&'static str> {
+    static ALL: LazyLock<Vec<String>> = LazyLock::new(all);
+    let is_paged = |name: &&str| {
+        let answer = method(name).output_type();
+        let answer = described(answer).expect("it is ours");
+        answer.field.iter().any(|field| field.name() == PAGE)
+    };
+    ALL.iter().map(String::as_str).filter(is_paged).collect()
+}
+
+/// The token of the next page in an answer.
+pub fn next_page_token(name: &str, answer: &[u8]) -> String {
+    let (number, ..) = field(method(name).output_type(), PAGE);
+    let mut rest = answer;
+    while rest.has_remaining() {
+        let (tag, wire) = decode_key(&mut rest).expect("the answer is a message");
+        assert_eq!(wire, WireType::LengthDelimited, "rows and a token");
+        let length = decode_varint(&mut rest).expect("a length");
+        let length = usize::try_from(length).expect("it fits");
+        let text = rest.copy_to_bytes(length);
+        if tag == number {
+            return String::from_utf8(text.into()).expect("a text");
+        }
+    }
+    String::new()
+}
+
+fn method(wanted: &str) -> &'static MethodDescriptorProto {
+    let mut all = methods();
+    let found = all.find(|(name, _)| name == wanted);
+    found.expect("there is such a call").1
 }
 
 fn methods() -> impl Iterator<Item = (String, &'static MethodDescriptorProto)> {
@@ -60,16 +97,15 @@ impl Answer {
     }
 }
 
-/// Makes a call, showing a key.
+/// Makes a call, showing a key, or nothing where that is empty.
 pub async fn call(channel: &Channel, key: &str, method: &str, request: &Value) -> Answer {
-    let (_, descriptor) = methods()
-        .find(|(name, _)| name == method)
-        .expect("there is such a call");
     let mut bytes = Vec::new();
-    encode(descriptor.input_type(), request, &mut bytes);
+    encode(self::method(method).input_type(), request, &mut bytes);
     let mut request = Request::new(bytes);
-    let shown = format!("Bearer {key}").parse().expect("it is ASCII");
-    request.metadata_mut().insert("authorization", shown);
+    if !key.is_empty() {
+        let shown = format!("Bearer {key}").parse().expect("it is ASCII");
+        request.metadata_mut().insert("authorization", shown);
+    }
     let mut client = Grpc::new(channel.clone());
     client.ready().await.expect("the server is there");
     let path = format!("/syncline.v1.{method}").parse().expect("a path");
@@ -94,6 +130,18 @@ pub async fn call(channel: &Channel, key: &str, method: &str, request: &Value) -
         details: ended.details().to_vec(),
         bodies,
     }
+}
+
+/// The same for a call that must be good, and its answer as what it is.
+pub async fn good<T: prost::Message + Default>(
+    channel: &Channel,
+    key: &str,
+    method: &str,
+    request: &Value,
+) -> T {
+    let answer = call(channel, key, method, request).await;
+    assert_eq!(answer.code, 0, "{method}: {}", answer.message);
+    T::decode(&*answer.bodies[0]).expect("the answer is of that kind")
 }
 
 fn described(name: &str) -> Option<&'static DescriptorProto> {

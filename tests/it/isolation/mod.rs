@@ -3,8 +3,9 @@
 
 mod calls;
 mod canaries;
+mod house;
 mod leaks;
-mod messages;
+pub mod messages;
 mod page;
 mod pooler;
 mod scene;

@@ -1,7 +1,14 @@
 //! Behind PgBouncer in transaction mode, where one connection serves one tenant after the other, no transaction sees what
 //! the one before it was allowed to.
 
-use crate::kit::{self, Database};
+use super::messages::good;
+use crate::{
+    cli::{LONG, Stage},
+    keys::served::{channel, command, first_start, list, make_sync},
+    kit::{self, Database},
+    web::Server,
+};
+use serde_json::json;
 use sqlx::{Connection as _, Row as _};
 use std::{
     fs,
@@ -9,6 +16,7 @@ use std::{
     time::Duration,
 };
 use syncline::{
+    api::v1,
     base::{Clock, ResourceId},
     db::{Db, Engine, Options, Scope, execute, fetch_all, fetch_optional},
 };
@@ -155,6 +163,52 @@ async fn interleaved_transactions_of_two_tenants_through_pgbouncer_see_nothing_o
     let role: String = asked.await.unwrap().get(0);
     assert_eq!(role, "none");
     db.close().await;
+}
+
+/// A whole server through it: without `database.pooler` the second call would meet a statement that another connection has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_behind_pgbouncer_syncs_makes_keys_and_logs_people_in() {
+    let database = Database::new(Engine::Postgres).await;
+    let bouncer = Bouncer::start(&database).await;
+    let (stage, url) = (Stage::new(), url_of(&bouncer, &database));
+    let variables = [
+        ("DATABASE_URL", url.as_str()),
+        ("SYNCLINE_DATABASE_POOLER", "transaction"),
+    ];
+    let (server, first) = first_start(&stage, &variables).await;
+    let other = Server::ready(command(&stage, &variables)).await;
+    let (here, there) = (channel(&server, None).await, channel(&other, None).await);
+
+    let request = json!({"parent": "tenants/default", "api_key": {"role": 3}});
+    let made = good(&here, &first, "TenantService/CreateApiKey", &request);
+    let made: v1::CreateApiKeyResponse = made.await;
+    list(&there, &made.secret).await.unwrap();
+    let person = json!({"user": {"username": "ada"}, "password": "composed for this test"});
+    let _: v1::RegisterResponse = good(&here, &first, "AccountService/Register", &person).await;
+    let login = json!({"login": "Ada", "password": "composed for this test"});
+    let begun: v1::LoginResponse = good(&there, "", "AccountService/Login", &login).await;
+    let session = begun.session_token;
+    let me: v1::GetMeResponse = good(&here, &session, "AccountService/GetMe", &json!({})).await;
+    assert_eq!(me.user.unwrap().username, "ada");
+
+    make_sync(&here, &made.secret, &stage).await;
+    let sync = json!({"name": "tenants/default/syncs/work"});
+    let run: v1::Run = good(&there, &made.secret, "SyncService/RunSync", &sync).await;
+    let name = json!({"name": run.name});
+    let ended = kit::eventually(LONG, || async {
+        let run: v1::Run = good(&here, &made.secret, "SyncService/GetRun", &name).await;
+        match run.finish_time {
+            Some(_) => Ok(run),
+            None => Err(format!("{run:?}")),
+        }
+    });
+    let run = ended.await;
+    assert_eq!(run.state(), v1::RunState::Succeeded, "{run:?}");
+    assert_eq!(stage.entries(), 16);
+    for server in [server, other] {
+        let output = server.process.output();
+        assert!(!output.contains("prepared statement"), "{output}");
+    }
 }
 
 fn url_of(bouncer: &Bouncer, database: &Database) -> String {

@@ -1,31 +1,27 @@
 //! Two tenants on one server: `alpha`, whose key is used, and `bravo`, who has something of everything.
 
-use super::messages::{self, Answer};
+use super::{
+    house::{config, key_for, server},
+    messages::{self, Answer, good},
+};
 use crate::kit::{self, Database, eventually};
 use serde_json::{Value, json};
 use std::time::Duration;
 use syncline::{
     api::v1::{self, sync_service_client::SyncServiceClient},
     app::App,
-    base::{Clock, Role},
+    base::Clock,
     config::Config,
-    db::{Db, Engine, Options},
-    serve::{self, Listeners, Start},
-    simulator::{
-        Now, Options as World, Simulator, WorldSpec,
-        world::{CLIENT_ID, CLIENT_SECRET, SCOPES},
-    },
-    startup,
-    tenants::keys,
+    db::{Engine, Options},
+    simulator::{Now, Options as World, Simulator, WorldSpec, world::SCOPES},
     tokens::{self, Create, Given, OauthGrant, Provider, Scopes},
 };
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, transport::Channel};
 
 /// For the installation: composed, and long enough.
-const ADMIN: &str = "composed-admin-key-of-the-whole-installation";
+pub const ADMIN: &str = "composed-admin-key-of-the-whole-installation";
 const LONG: Duration = Duration::from_secs(60);
 
 /// Names of one tenant and of what it has.
@@ -37,18 +33,29 @@ pub struct Names {
     pub sync: String,
     pub run: String,
     pub key: String,
+    /// Somebody who looks at this tenant: the name that they log in with, and their id.
+    pub login: String,
+    pub user: String,
+    pub session: String,
+    /// An access rule of the key.
+    pub rule: String,
 }
 
 impl Names {
     /// What nobody has; each of the same length as what bravo has.
     pub fn of_nobody() -> Self {
+        let id = || uuid::Uuid::now_v7().to_string();
         Self {
             tenant: "tenants/nobdy".to_owned(),
             token: "key-of-nobdy".to_owned(),
             google: "grant-of-nobdy".to_owned(),
             sync: "sync-of-nobdy".to_owned(),
-            run: uuid::Uuid::now_v7().to_string(),
-            key: uuid::Uuid::now_v7().to_string(),
+            run: id(),
+            key: id(),
+            login: "user-of-nobdy".to_owned(),
+            user: id(),
+            session: id(),
+            rule: id(),
         }
     }
 
@@ -61,7 +68,11 @@ impl Names {
             .replace("{google}", &self.google)
             .replace("{sync}", &self.sync)
             .replace("{run}", &self.run)
-            .replace("{key}", &self.key);
+            .replace("{key}", &self.key)
+            .replace("{login}", &self.login)
+            .replace("{user}", &self.user)
+            .replace("{session}", &self.session)
+            .replace("{rule}", &self.rule);
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
@@ -80,6 +91,10 @@ pub struct Scene {
     pub key: String,
     /// Of bravo, the same.
     pub key_of_bravo: String,
+    /// A session of somebody who is an admin of alpha.
+    pub session: String,
+    /// A session of bravo's person.
+    pub session_of_bravo: String,
     pub bravo: Names,
     pub channel: Channel,
     /// Bravo's meetings, entries, accounts: what no answer to alpha may hold.
@@ -117,13 +132,16 @@ impl Scene {
             database,
             key,
             key_of_bravo,
+            session: String::new(),
+            session_of_bravo: String::new(),
             bravo: Names {
                 tenant: "tenants/bravo".to_owned(),
                 token: "key-of-bravo".to_owned(),
                 google: "grant-of-bravo".to_owned(),
                 sync: "sync-of-bravo".to_owned(),
-                run: String::new(),
                 key: id,
+                login: "user-of-bravo".to_owned(),
+                ..Names::of_nobody()
             },
             channel,
             canaries: Vec::new(),
@@ -139,12 +157,56 @@ impl Scene {
         scene.bravo.run = scene
             .furnish(&app, "bravo", &bravo.token, &bravo.google, &bravo.sync)
             .await;
-        scene.canaries = vec![
-            "bravo".to_owned(),
-            scene.bravo.run.clone(),
-            scene.bravo.key.clone(),
-        ];
+        scene.session = scene.person("user-of-alpha", "alpha", 3).await.1;
+        let (user, session) = scene.person(&bravo.login, "bravo", 1).await;
+        let sessions = json!({"parent": user});
+        let sessions: v1::ListSessionsResponse = scene
+            .as_admin("AccountService/ListSessions", &sessions)
+            .await;
+        let rule = json!({"access_rule": {
+            "network": "192.0.2.0/24", "effect": 2, "api_key": format!("tenants/bravo/apiKeys/{}", bravo.key)}});
+        let rule: v1::AccessRule = scene
+            .as_admin("TenantService/CreateAccessRule", &rule)
+            .await;
+        scene.session_of_bravo = session;
+        scene.bravo.user = last(&user);
+        scene.bravo.session = last(&sessions.sessions[0].name);
+        scene.bravo.rule = last(&rule.name);
+        let Names {
+            run,
+            key,
+            user,
+            session,
+            rule,
+            ..
+        } = scene.bravo.clone();
+        scene.canaries = vec!["bravo".to_owned(), run, key, user, session, rule];
         scene
+    }
+
+    /// Somebody with this role in a tenant: their name, and a session of theirs.
+    pub async fn person(&self, username: &str, tenant: &str, role: i32) -> (String, String) {
+        let password = "composed for this test, too";
+        let tenant = format!("tenants/{tenant}");
+        let user = json!({"username": username, "display_name": format!("canary of {tenant}"),
+            "memberships": [{"tenant": tenant, "role": role}]});
+        let register = json!({"user": user, "password": password});
+        let made: v1::RegisterResponse = self.as_admin("AccountService/Register", &register).await;
+        let name = made.user.expect("it was made").name;
+        let session = self.log_in(username).await;
+        (name, session)
+    }
+
+    /// A session of somebody whom [`Scene::person`] made.
+    pub async fn log_in(&self, username: &str) -> String {
+        let login = json!({"login": username, "password": "composed for this test, too"});
+        let begun: v1::LoginResponse = self.as_admin("AccountService/Login", &login).await;
+        begun.session_token
+    }
+
+    /// A call of the installation's admin, which must be good.
+    pub async fn as_admin<T: prost::Message + Default>(&self, method: &str, request: &Value) -> T {
+        good(&self.channel, ADMIN, method, request).await
     }
 
     /// Another server on the same database, whose statements forget which tenant they are about.
@@ -159,6 +221,60 @@ impl Scene {
     /// Makes a call as alpha.
     pub async fn call(&self, method: &str, request: &Value) -> Answer {
         messages::call(&self.channel, &self.key, method, request).await
+    }
+
+    /// Makes a call as the installation's admin.
+    pub async fn admins_call(&self, method: &str, request: &Value) -> Answer {
+        messages::call(&self.channel, ADMIN, method, request).await
+    }
+
+    /// Makes a call as alpha's person, which must be good.
+    pub async fn as_alphas_person<T: prost::Message + Default>(&self, method: &str) -> T {
+        good(&self.channel, &self.session, method, &json!({})).await
+    }
+
+    /// More of what bravo has one of, so that each of its lists has a second page.
+    pub async fn two_of_everything_of_bravo(&self) {
+        let Names {
+            token,
+            google,
+            sync,
+            key,
+            user,
+            login,
+            ..
+        } = &self.bravo;
+        let sync = json!({"name": format!("tenants/bravo/syncs/{sync}")});
+        let _: v1::Run = self.as_admin("SyncService/RunSync", &sync).await;
+        let sync = json!({"parent": "tenants/bravo", "sync_id": "every-second", "sync": {
+            "source_token": format!("tenants/bravo/tokens/{google}"),
+            "destination_token": format!("tenants/bravo/tokens/{token}"),
+            "meet_to_clockify": {}, "schedule": {"cron": "* * * * * *"}}});
+        let _: v1::Sync = self.as_admin("SyncService/CreateSync", &sync).await;
+        let create = json!({"parent": "tenants/bravo"});
+        let _: v1::CreateApiKeyResponse =
+            self.as_admin("TenantService/CreateApiKey", &create).await;
+        let rule = json!({"access_rule": {
+            "network": "198.51.100.0/24", "effect": 2, "api_key": format!("tenants/bravo/apiKeys/{key}")}});
+        let _: v1::AccessRule = self.as_admin("TenantService/CreateAccessRule", &rule).await;
+        self.log_in(login).await;
+        let other = json!({"tenant_id": "bravo-too"});
+        let _: v1::Tenant = self.as_admin("TenantService/CreateTenant", &other).await;
+        let both = ["tenants/bravo", "tenants/bravo-too"];
+        let both = both.map(|tenant| json!({"tenant": tenant, "role": 1}));
+        let member = json!({"user": {"name": format!("users/{user}"), "memberships": both},
+            "update_mask": {"paths": ["memberships"]}});
+        let _: v1::User = self.as_admin("AccountService/UpdateUser", &member).await;
+        let occurrences = json!({"parent": "tenants/bravo/syncs/every-second"});
+        eventually(LONG, || async {
+            let listed: v1::ListOccurrencesResponse = self
+                .as_admin("SyncService/ListOccurrences", &occurrences)
+                .await;
+            let count = listed.occurrences.len();
+            // The newest one may be yet to come by a clock that was compared since.
+            (count > 2).then_some(()).ok_or(format!("{count} times"))
+        })
+        .await;
     }
 
     /// Two tokens, a sync and a run of it that ended, and gives the run's id.
@@ -234,12 +350,13 @@ impl Scene {
             }
         })
         .await;
-        run.name
-            .rsplit('/')
-            .next()
-            .expect("it has parts")
-            .to_owned()
+        last(&run.name)
     }
+}
+
+/// The id at the end of a name.
+fn last(name: &str) -> String {
+    name.rsplit('/').next().expect("it has parts").to_owned()
 }
 
 fn as_admin<T>(message: T) -> Request<T> {
@@ -247,52 +364,4 @@ fn as_admin<T>(message: T) -> Request<T> {
     let shown = format!("Bearer {ADMIN}").parse().expect("it is ASCII");
     request.metadata_mut().insert("authorization", shown);
     request
-}
-
-fn config(simulator: &Simulator, folder: &TempDir) -> Config {
-    let mut config = Config::with_defaults(folder.path());
-    let endpoints = simulator.endpoints();
-    config.google.auth_url = endpoints.google_auth;
-    config.google.token_url = endpoints.google_token;
-    config.google.revoke_url = endpoints.google_revoke;
-    config.google.userinfo_url = endpoints.google_userinfo;
-    config.google.meet_url = endpoints.google_meet;
-    config.google.calendar_url = endpoints.google_calendar;
-    config.google.client_id = Some(CLIENT_ID.to_owned());
-    config.google.client_secret = Some(CLIENT_SECRET.into());
-    config.clockify.url = endpoints.clockify;
-    config.auth.is_required = true;
-    config.auth.admin_key = Some(ADMIN.into());
-    config
-}
-
-/// Starts a server in this process.
-async fn server(options: &Options, config: &Config, stop: &CancellationToken) -> (App, Channel) {
-    let db = Db::connect(options.clone(), Clock::system()).await.unwrap();
-    let app = startup::assemble(config.clone(), db).await.unwrap();
-    let listener = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let listeners = Listeners {
-        grpc: Some(listener().await),
-        http: listener().await,
-    };
-    let address = listeners.grpc_address().unwrap().expect("it has that role");
-    tokio::spawn(serve::run(
-        Start::Open(app.clone()),
-        listeners,
-        stop.clone(),
-    ));
-    let channel = Channel::from_shared(format!("http://{address}")).unwrap();
-    (app, channel.connect().await.unwrap())
-}
-
-/// A key of a tenant's admin, and its id.
-async fn key_for(app: &App, tenant: &str) -> (String, String) {
-    let create = keys::Create {
-        parent: format!("tenants/{tenant}"),
-        display_name: format!("canary of {tenant}"),
-        role: Some(Role::Admin),
-        ..keys::Create::default()
-    };
-    let (key, secret) = keys::create(app, create).await.unwrap();
-    (secret.expose().to_owned(), key.name.id.to_string())
 }

@@ -5,10 +5,12 @@ use super::served::{
 };
 use crate::{
     cli::{Stage, ended},
+    isolation::messages,
     kit::eventually,
     web::Server,
 };
 use reqwest::{Client, StatusCode};
+use serde_json::json;
 use std::{
     net::IpAddr,
     time::{Duration, Instant},
@@ -198,4 +200,22 @@ async fn calls_from_a_denied_address_are_refused_but_for_health() {
         .unwrap();
     assert_eq!(rules(&["rm", id]).await.code, 0);
     eventually(Duration::from_secs(1), || list(&there, &first)).await;
+}
+
+/// A login asks nobody who they are; who shows a wrong key with it guesses all the same.
+#[tokio::test]
+async fn guesses_that_come_with_a_login_are_counted_like_others() {
+    let stage = Stage::new();
+    let variables = [("SYNCLINE_AUTH_ATTEMPTS", "5/1h")];
+    let (server, first) = first_start(&stage, &variables).await;
+    let here = channel(&server, None).await;
+    let login = json!({"login": "", "password": ""});
+    for guess in 0..6 {
+        let key = format!("sl_live_{guess:0>43}");
+        let answer = messages::call(&here, &key, "AccountService/Login", &login).await;
+        assert_eq!(answer.code, 3, "the names are missing: {}", answer.message);
+    }
+    let refused = list(&here, "sl_live_another").await.unwrap_err();
+    assert_eq!(reason(&refused), "TOO_MANY_ATTEMPTS");
+    list(&here, &first).await.unwrap();
 }

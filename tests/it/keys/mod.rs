@@ -9,6 +9,7 @@ mod roles;
 mod rules;
 pub mod served;
 mod shown;
+mod streams;
 
 use crate::kit::{self, Database};
 use std::{net::IpAddr, sync::Arc};

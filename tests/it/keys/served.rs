@@ -2,10 +2,12 @@
 
 use crate::{
     cli::{Stage, ended},
+    isolation::messages::good,
     kit::{Builder, Database, eventually, rounds},
     web::Server,
 };
 use reqwest::{Client, StatusCode};
+use serde_json::json;
 use std::{
     net::IpAddr,
     time::{Duration, Instant},
@@ -19,6 +21,7 @@ use syncline::{
         },
     },
     db::Engine,
+    simulator::world::SCOPES,
 };
 use tonic::{
     Request, Status,
@@ -62,9 +65,12 @@ pub async fn channel(server: &Server, from: Option<IpAddr>) -> Channel {
     endpoint.local_address(from).connect().await.unwrap()
 }
 
-/// A request that shows this key.
+/// A request that shows this key; nothing where it is empty.
 pub fn with<T>(key: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
+    if key.is_empty() {
+        return request;
+    }
     let shown: MetadataValue<Ascii> = format!("Bearer {key}").parse().unwrap();
     request.metadata_mut().insert("authorization", shown);
     request
@@ -83,6 +89,28 @@ pub async fn make(
     let made = tenants.create_api_key(with(by, request)).await.unwrap();
     let made = made.into_inner();
     (made.api_key.unwrap().name, made.secret)
+}
+
+/// Both tokens, and the sync `work`, made by calls.
+pub async fn make_sync(channel: &Channel, by: &str, stage: &Stage) {
+    let (clockify, refresh_token) = {
+        let mut world = stage.simulator.world();
+        let me = world.me();
+        let grant = world.grant(&me.id, &SCOPES).refresh_token.unwrap();
+        (world.clockify_me().api_key, grant)
+    };
+    let grant = json!({"refresh_token": refresh_token, "scopes": SCOPES});
+    let clockify = json!({"token_id": "clockify", "token": {"provider": 2}, "api_key": clockify});
+    let google = json!({"token_id": "google", "token": {"provider": 1}, "oauth_grant": grant});
+    for token in [clockify, google] {
+        let _: v1::Token = good(channel, by, "TokenService/CreateToken", &token).await;
+    }
+    let sync = json!({"sync_id": "work", "sync": {
+        "source_token": "tenants/default/tokens/google",
+        "destination_token": "tenants/default/tokens/clockify",
+        "meet_to_clockify": {},
+    }});
+    let _: v1::Sync = good(channel, by, "SyncService/CreateSync", &sync).await;
 }
 
 pub fn key(role: v1::Role) -> v1::CreateApiKeyRequest {

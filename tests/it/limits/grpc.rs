@@ -11,20 +11,24 @@ use syncline::{
     api::{
         status::Refusal,
         v1::{
-            CheckTokenRequest, CreateTokenRequest, ListTokensRequest,
-            create_token_request::Credential, token_service_client::TokenServiceClient,
+            CheckTokenRequest, CreateTenantRequest, CreateTokenRequest, ListTenantsRequest,
+            ListTokensRequest, Tenant, create_token_request::Credential,
+            tenant_service_client::TenantServiceClient, token_service_client::TokenServiceClient,
         },
     },
     base::Clock,
     simulator::{Now, Options, Simulator, WorldSpec},
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::timeout};
 use tokio_stream::StreamExt as _;
 use tonic::{
     Request, Status,
     transport::{Channel, Endpoint},
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+/// Long enough for a second to pass, and far less than a connection may be silent for other reasons.
+const STALLED: Duration = Duration::from_secs(20);
 
 async fn channel(server: &Server) -> Channel {
     let endpoint = Endpoint::from_shared(format!("http://{}", server.grpc)).unwrap();
@@ -162,5 +166,59 @@ async fn who_says_nothing_is_cut() {
     for connection in silent {
         is_cut(connection).await;
     }
+    lists(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_too_large_is_refused_by_name_and_a_smaller_page_is_not() {
+    let stage = Stage::new();
+    let command = serve(&stage).env("SYNCLINE_GRPC_MAX_ANSWER_BYTES", "1MiB");
+    let server = Server::start(command).await;
+    let mut tenants = TenantServiceClient::new(channel(&server).await);
+    let label = "a".repeat(60);
+    let domains = (0..100).map(|number| format!("{label}.{label}.{label}.n{number}.example.org"));
+    let tenant = Tenant {
+        allowed_domains: domains.collect(),
+        ..Tenant::default()
+    };
+    for number in 0..60 {
+        let request = CreateTenantRequest {
+            tenant_id: format!("tenant-{number}"),
+            tenant: Some(tenant.clone()),
+        };
+        tenants.create_tenant(request).await.unwrap();
+    }
+    let page = |page_size| ListTenantsRequest {
+        page_size,
+        ..ListTenantsRequest::default()
+    };
+    let refused = Refusal::from(&tenants.list_tenants(page(100)).await.unwrap_err());
+    assert_eq!(
+        (refused.code.as_str(), refused.reason.as_str()),
+        ("RESOURCE_EXHAUSTED", "ANSWER_TOO_LARGE")
+    );
+    assert!(
+        refused.message.contains("the answer has")
+            && refused.message.contains("grpc.max_answer_bytes"),
+        "{refused:?}"
+    );
+    let listed = tenants.list_tenants(page(10)).await.unwrap();
+    assert_eq!(listed.into_inner().tenants.len(), 10);
+    lists(&server).await;
+}
+
+/// By HTTP/2's rules every ping is answered, whether the caller reads the answers or not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_and_never_reads_is_cut() {
+    const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0composed";
+    let stage = Stage::new();
+    let command = serve(&stage).env("SYNCLINE_LIMITS_STALL", "1s");
+    let server = Server::start(command).await;
+    let mut deaf = TcpStream::connect(server.grpc).await.unwrap();
+    deaf.write_all(HELLO).await.unwrap();
+    let pings = PING.repeat(1000);
+    let talking = async { while deaf.write_all(&pings).await.is_ok() {} };
+    timeout(STALLED, talking).await.expect("it is cut");
     lists(&server).await;
 }

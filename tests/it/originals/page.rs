@@ -11,8 +11,10 @@ fn every_test_on_the_page_of_promises_exists() {
     let mut found = BTreeSet::new();
     for name in names.captures_iter(&page) {
         let file = name[1].trim_end_matches("::").replace("::", "/");
-        let file = root.join("tests/it").join(file).with_extension("rs");
-        let code = fs::read_to_string(&file).unwrap_or_default();
+        let file = root.join("tests/it").join(file);
+        let code = [file.with_extension("rs"), file.join("mod.rs")];
+        let code = code.map(|file| fs::read_to_string(file).unwrap_or_default());
+        let code = code.concat();
         let declared = format!("fn {}(", &name[2]);
         assert!(code.contains(&declared), "{} is not there", &name[0]);
         found.insert(name[0].to_owned());

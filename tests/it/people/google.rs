@@ -21,6 +21,7 @@ each_engine!(
     an_account_under_somebody_elses_address_is_not_handed_over,
     a_user_of_firebase_logs_in_by_google,
     keys_are_fetched_once_and_anew_after_a_change,
+    an_address_that_people_gave_themselves_hands_nothing_over,
 );
 
 const AUDIENCE: &str = "client.apps.example.org";
@@ -265,6 +266,28 @@ async fn where_registration_is_closed_only_known_addresses_get_in(database: Data
             ..
         }
     ));
+}
+
+/// By somebody who was here already, as below by one who registers.
+async fn an_address_that_people_gave_themselves_hands_nothing_over(database: Database) {
+    let google = Google::start().await;
+    let house = google.house(database, true).await;
+    let (mallory, guest) = house.logged_in("mallory").await;
+    let update = people::Update {
+        name: mallory.person.name().to_string(),
+        email: "ada@example.org".to_owned(),
+        ..people::Update::default()
+    };
+    guest
+        .calls(people::update(&house.app, update))
+        .await
+        .unwrap();
+    let token = google.token(&claims(&house, "1", "ada@example.org"));
+    let refused = log_in_by(&house, token).await.err().unwrap();
+    assert!(
+        matches!(&refused, Error::Denied { reason, .. } if *reason == "GOOGLE_NOT_LINKED"),
+        "{refused}"
+    );
 }
 
 async fn an_account_under_somebody_elses_address_is_not_handed_over(database: Database) {

@@ -16,6 +16,7 @@ each_engine!(
     ten_addresses_lock_nobody_out_from_where_they_log_in,
     guesses_at_once_and_registrations_use_up_the_attempts_of_the_address,
     both_names_log_in,
+    a_login_that_a_new_password_overtakes_leaves_no_session,
 );
 
 fn imported(email: &str, provider: Provider, hash: &str) -> Imported {
@@ -341,4 +342,35 @@ async fn guesses_at_once_and_registrations_use_up_the_attempts_of_the_address(da
             .await;
         assert_eq!(made.is_ok(), number < 3, "{made:?}");
     }
+}
+
+/// The comparison takes a while on purpose. What was right when it began may be wrong when it ends.
+async fn a_login_that_a_new_password_overtakes_leaves_no_session(database: Database) {
+    let house = House::open(database).await;
+    let ada = house.person("ada").await.person.name();
+    let passwords = [PASSWORD, "another password"];
+    let mut overtaken = 0;
+    for round in 0..kit::rounds(12, 200) {
+        let (old, new) = (passwords[round % 2], passwords[(round + 1) % 2]);
+        let change = people::Update {
+            name: ada.to_string(),
+            password: new.into(),
+            ..people::Update::default()
+        };
+        let (entered, changed) = tokio::join!(
+            log_in(&house.app, "ada", old),
+            people::update(&house.app, change)
+        );
+        changed.unwrap();
+        match entered {
+            // It came first, and ended with the other sessions.
+            Ok(session) => assert!(house.guest(&session).await.is_err(), "round {round}"),
+            Err(error) => {
+                assert!(is_unauthenticated(&error, "LOGIN_WRONG"), "{error}");
+                overtaken += 1;
+            }
+        }
+        assert!(log_in(&house.app, "ada", new).await.is_ok());
+    }
+    println!("{overtaken} logins were overtaken");
 }

@@ -31,7 +31,7 @@ async fn users_are_counted_to_the_instant(database: Database) {
     let month = TimeDelta::hours(30 * 24);
     let ages = [
         week - hour,
-        TimeDelta::days(7) + TimeDelta::days(1),
+        week + hour,
         TimeDelta::days(29),
         TimeDelta::days(31),
         week,

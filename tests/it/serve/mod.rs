@@ -1,6 +1,7 @@
 //! A server, and a command line, to which things happen: its database dies, fills up or stands still, somebody presses
 //! Ctrl-C, a collector listens in.
 
+mod chores;
 pub mod collector;
 mod database_dies;
 mod disk_full;

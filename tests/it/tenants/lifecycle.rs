@@ -20,6 +20,7 @@ each_engine!(
     a_tenant_with_something_to_lose_stays,
     a_removed_tenant_is_gone_with_all_it_had_but_its_audit,
     the_default_tenant_stays,
+    a_new_name_makes_no_process_read_its_keys_again_and_another_state_does,
     a_long_audit_goes_batch_by_batch,
     a_removal_that_is_interrupted_loses_no_tenant_its_audit,
     a_new_tenant_reads_nothing_of_what_an_earlier_one_of_its_id_left,
@@ -46,6 +47,45 @@ async fn a_tenant_is_made_once_and_named_after_its_id(database: Database) {
         (found.display_name.as_str(), found.etag()),
         ("acme", made.etag())
     );
+}
+
+/// The number by which processes see that who may call has changed.
+async fn changes(house: &House) -> i64 {
+    const SQL: &str = "SELECT version FROM access_changes";
+    let scope = Scope::System("a test");
+    let mut tx = house.app.db.read(scope).await.unwrap();
+    fetch_all!(tx, (i64,), SQL).unwrap()[0].0
+}
+
+async fn a_new_name_makes_no_process_read_its_keys_again_and_another_state_does(
+    database: Database,
+) {
+    let house = House::open(database).await;
+    house.made("acme").await;
+    let named = Update {
+        name: "tenants/acme".to_owned(),
+        ..Update::default()
+    };
+    let before = changes(&house).await;
+    for harmless in [
+        Update {
+            display_name: "Another".to_owned(),
+            ..named.clone()
+        },
+        Update {
+            allowed_domains: vec!["example.org".to_owned()],
+            ..named.clone()
+        },
+    ] {
+        update(&house.app, harmless).await.unwrap();
+        assert_eq!(changes(&house).await, before);
+    }
+    let disabled = Update {
+        state: Some(State::Disabled),
+        ..named
+    };
+    update(&house.app, disabled).await.unwrap();
+    assert!(changes(&house).await > before);
 }
 
 async fn all_that_is_wrong_is_named_at_once(database: Database) {

@@ -1,6 +1,7 @@
 //! TLS, with certificates that each test makes: towards callers, and towards PostgreSQL and Redis.
 
 mod client;
+mod cookies;
 mod database;
 mod redis;
 mod reload;
@@ -70,6 +71,7 @@ impl Authority {
         let ca = reqwest::Certificate::from_pem(&fs::read(self.ca()).unwrap()).unwrap();
         let mut client = reqwest::Client::builder()
             .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
             .tls_certs_only([ca])
             .pool_max_idle_per_host(0);
         if let Some(pair) = identity {

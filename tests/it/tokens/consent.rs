@@ -12,6 +12,7 @@ each_engine!(
     a_consent_revives_a_dead_token,
     a_forged_or_foreign_state_changes_nothing,
     a_state_is_good_once_and_for_ten_minutes,
+    a_consent_of_another_client_is_over,
     a_refused_consent_is_denied_and_changes_nothing,
     unticked_scopes_show_as_missing,
     without_a_refresh_token_the_old_one_is_kept,
@@ -136,6 +137,27 @@ async fn a_state_is_good_once_and_for_ten_minutes(database: Database) {
     let error = complete(&office, &name, &address).await.unwrap_err();
     assert_eq!(reason(&error), "AUTHORIZATION_UNKNOWN");
     assert_eq!(office.refreshes(), asked, "the provider was not even asked");
+}
+
+/// Somebody changed `google.client_id` meanwhile: the code is of the client before, and so would the grant be.
+async fn a_consent_of_another_client_is_over(database: Database) {
+    let office = Office::open(database).await;
+    let name = office.fresh_google().await;
+    let before = office.get(&name).await.etag();
+    let begun = begin(&office, &name).await;
+    let address = browse(&begun.url).await;
+    let mut config = (*office.config).clone();
+    config.google.client_id = Some("composed-other-client".to_owned());
+    let other = replica(&office.database, &office.clock, &Arc::new(config)).await;
+    let answer = Complete {
+        name: name.to_string(),
+        redirected: Redirected::Address(address.as_str().into()),
+        browser: None,
+    };
+    let error = tokens::complete(&other, answer).await.unwrap_err();
+    assert_eq!(reason(&error), "AUTHORIZATION_UNKNOWN");
+    assert_eq!(office.get(&name).await.etag(), before);
+    assert_eq!(office.refreshes(), 1, "the provider was not even asked");
 }
 
 async fn a_refused_consent_is_denied_and_changes_nothing(database: Database) {

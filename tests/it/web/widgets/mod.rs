@@ -1,6 +1,8 @@
 //! The embedded widget: its files, its key, the pages that may show it, and what it tells of syncs.
 
+mod kept;
 mod shown;
+mod spent;
 
 use super::Server;
 use crate::{
