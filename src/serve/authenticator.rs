@@ -74,7 +74,9 @@ impl Authenticator {
         address: Option<IpAddr>,
     ) -> Result<Arc<Caller>> {
         self.admit(address).await?;
-        self.recognise(credential, address, Use::Continued).await
+        let needs = Needs::Caller;
+        self.recognise(credential, address, needs, Use::Continued)
+            .await
     }
 
     async fn decide(
@@ -84,7 +86,7 @@ impl Authenticator {
         needs: Needs,
     ) -> Result<Arc<Caller>> {
         self.admit(address).await?;
-        let decided = self.recognise(credential, address, Use::Call).await;
+        let decided = self.recognise(credential, address, needs, Use::Call).await;
         let guesses = self.guesses(credential);
         match decided {
             // Who has a session that ended must be able to log in again; who guesses is counted here, too.
@@ -128,6 +130,7 @@ impl Authenticator {
         &self,
         credential: Option<&Credential>,
         address: Option<IpAddr>,
+        needs: Needs,
         used: Use,
     ) -> Result<Arc<Caller>> {
         match credential {
@@ -137,7 +140,7 @@ impl Authenticator {
             }
             Some(Credential::Bearer(text)) => {
                 let caller = self.key_or_session(text, address, used).await?;
-                self.without_disabled(caller).await
+                self.without_disabled(caller, needs).await
             }
         }
     }
@@ -228,7 +231,7 @@ impl Authenticator {
 
     /// Takes the tenants that are disabled from what `caller` may do. A key that may do nothing else is refused; a person may
     /// still look after their own account.
-    async fn without_disabled(&self, mut caller: Arc<Caller>) -> Result<Arc<Caller>> {
+    async fn without_disabled(&self, mut caller: Arc<Caller>, needs: Needs) -> Result<Arc<Caller>> {
         let (Permissions::Tenants(roles) | Permissions::Both(_, roles)) = &caller.permissions
         else {
             return Ok(caller);
@@ -239,11 +242,13 @@ impl Authenticator {
         }
         let mut left = roles.clone();
         left.retain(|tenant, _| !keys.is_disabled(tenant));
-        if left.is_empty() && matches!(caller.who, Who::Key(_)) {
+        let left = Permissions::of(caller.permissions.instance_role(), left);
+        let has_use_for_none =
+            matches!(caller.who, Who::User { .. }) && !matches!(needs, Needs::Tenant(_));
+        if left == Permissions::none() && !has_use_for_none {
             return Err(refused_tenant(&caller));
         }
-        Arc::make_mut(&mut caller).permissions =
-            Permissions::of(caller.permissions.instance_role(), left);
+        Arc::make_mut(&mut caller).permissions = left;
         Ok(caller)
     }
 }

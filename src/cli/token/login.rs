@@ -16,6 +16,7 @@ use std::{
 };
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
+use url::{Host, Url};
 
 /// How long a person may take when the server does not say.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -110,14 +111,30 @@ async fn link(args: Args, session: &Session, output: Output) -> anyhow::Result<E
         ..BeginAuthorizationRequest::default()
     };
     let made = session.tokens().begin_authorization(request).await?;
-    output.result(&made.into_inner(), |made| {
+    let made = made.into_inner();
+    output.result(&made, |made| {
         let until = time::moment(made.expire_time.as_ref());
+        let only_there = match is_of_its_own_machine(&made.authorization_url) {
+            true => {
+                " That address leads to the server only on its own machine: for browsers elsewhere set SYNCLINE_HTTP_PUBLIC_URL there."
+            }
+            false => "",
+        };
         format!(
-            "{}\n\nGood once, until {until} (UTC). It opens a page with one button; only the button uses it up.",
+            "{}\n\nGood once, until {until} (UTC). It opens a page with one button; only the button uses it up.{only_there}",
             made.authorization_url
         )
     })?;
     Ok(Exit::Done)
+}
+
+fn is_of_its_own_machine(url: &str) -> bool {
+    match Url::parse(url).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 fn finish(token: &Token, output: Output) -> anyhow::Result<Exit> {
@@ -191,7 +208,7 @@ async fn answer(State(waiting): State<Waiting>, uri: Uri) -> (StatusCode, Html<&
 }
 
 fn state_of(url: &str) -> Option<String> {
-    let url = url::Url::parse(url.trim()).ok()?;
+    let url = Url::parse(url.trim()).ok()?;
     let state = url.query_pairs().find(|(name, _)| name == "state")?;
     Some(state.1.into_owned())
 }

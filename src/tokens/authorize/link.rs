@@ -8,7 +8,7 @@ use crate::{
     tenants::tenant::check_served,
     tokens::{
         authorize::{Begin, backing, check_begin, hash, random_secret},
-        store,
+        provider, store,
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -33,6 +33,8 @@ pub async fn link(app: &App, begin: Begin) -> Result<Link> {
         ..begin
     };
     let name = check_begin(&begin)?;
+    // Who gets the link cannot do anything about a client that is missing.
+    provider::configured_client(app)?;
     let text = random_secret()?;
     let now = app.db.now();
     let row = store::Link {

@@ -166,7 +166,7 @@ async fn no_key_shuts_itself_out(database: Database) {
         of(&key, Effect::Allow, "198.51.100.1"),
     ] {
         let error = make(shut).await.unwrap_err();
-        assert_eq!(reason(&error), "WOULD_LOCK_OUT");
+        assert_eq!(reason(&error), "WOULD_LOCK_OUT", "{error}");
     }
     make(of(&key, Effect::Allow, "203.0.113.7")).await.unwrap();
     let others = of(&other, Effect::Deny, "203.0.113.0/24");

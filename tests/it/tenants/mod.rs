@@ -3,6 +3,7 @@
 mod callers;
 mod lifecycle;
 mod looks;
+mod removal;
 
 use crate::kit::{self, Database};
 use std::{collections::BTreeMap, sync::Arc};
