@@ -150,6 +150,7 @@ async fn no_key_shuts_itself_out(database: Database) {
     let (key, _) = house.create(instance).await;
     let (other, _) = house.create(Create::default()).await;
     let caller = Caller {
+        name: key.name.to_string(),
         who: Who::Key(key.name.id),
         ..Caller::nobody(Permissions::Instance(Role::Admin), address("203.0.113.7"))
     };
