@@ -5,7 +5,7 @@ use super::served::{channel, command, first_start, list, make_sync, reason, with
 use crate::{
     cli::Stage,
     isolation::messages,
-    kit::{Database, each_engine, rounds},
+    kit::{Database, each_engine, eventually, rounds},
     web::Server,
 };
 use futures::future::join_all;
@@ -294,6 +294,13 @@ async fn a_stream_ends_at_the_other_replica_when_its_caller_may_not_have_it_any_
             slowest = slowest.max(took);
         }
         replicas.set_state(v1::TenantState::Active).await;
+        // Each process hears of it within a second.
+        let there = channel(&replicas.two, None).await;
+        eventually(SOON, || async {
+            let listed = list(&there, &key).await;
+            listed.map_err(|status| reason(&status))
+        })
+        .await;
         unrelated.goes_on().await;
     }
     // Who may still have it sees the run's end.
