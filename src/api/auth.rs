@@ -28,6 +28,10 @@ use tower::Service;
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// Whom the certificate is about that the connection showed, in the extensions of a request.
+#[derive(Clone, Debug)]
+pub struct Certificate(pub Arc<str>);
+
 /// Told, in the extensions of a call, when it is known who makes it: what only others use is closed sooner. Clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct Known(Arc<AtomicBool>);
@@ -82,7 +86,8 @@ impl Guard {
         needs
             .check(&caller)
             .map_err(|error| note(Some(&caller), error))?;
-        Ok((Arc::clone(&caller), Reach::new(caller, needs)))
+        let reach = Reach::new(Arc::clone(&caller), needs).by(certificate(extensions));
+        Ok((caller, reach))
     }
 
     /// Whether anything is taken from where this comes from, for pages that ask nobody who they are. [`Error::Denied`] where
@@ -97,6 +102,11 @@ pub fn address(extensions: &Extensions) -> Option<IpAddr> {
     extensions
         .get::<Peer>()
         .map(|peer| peer.0.ip().to_canonical())
+}
+
+fn certificate(extensions: &Extensions) -> Option<Arc<str>> {
+    let shown = extensions.get::<Certificate>();
+    shown.map(|Certificate(subject)| Arc::clone(subject))
 }
 
 impl fmt::Debug for Guard {
@@ -179,7 +189,8 @@ where
             {
                 known.set();
             }
-            let reach = Reach::new(Arc::clone(&caller), needs);
+            let certificate = certificate(request.extensions());
+            let reach = Reach::new(Arc::clone(&caller), needs).by(certificate);
             request.extensions_mut().insert(Arc::clone(&caller));
             let answer = reach.clone().contain(inner.call(request)).await;
             answer.map(|answer| {
