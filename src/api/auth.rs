@@ -28,6 +28,10 @@ use tower::Service;
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// Whom the certificate is about that the connection showed, in the extensions of a request.
+#[derive(Clone, Debug)]
+pub struct Certificate(pub Arc<str>);
+
 /// Told, in the extensions of a call, when it is known who makes it: what only others use is closed sooner. Clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct Known(Arc<AtomicBool>);
@@ -79,7 +83,8 @@ impl Guard {
         needs
             .check(&caller)
             .map_err(|error| note(Some(&caller), error))?;
-        Ok((Arc::clone(&caller), Reach::new(caller, needs)))
+        let reach = Reach::new(Arc::clone(&caller), needs).by(certificate(extensions));
+        Ok((caller, reach))
     }
 
     fn note(&self, caller: Option<&Caller>, address: Option<IpAddr>, call: &str, reason: &str) {
@@ -101,6 +106,11 @@ pub fn address(extensions: &Extensions) -> Option<IpAddr> {
     extensions
         .get::<Peer>()
         .map(|peer| peer.0.ip().to_canonical())
+}
+
+fn certificate(extensions: &Extensions) -> Option<Arc<str>> {
+    let shown = extensions.get::<Certificate>();
+    shown.map(|Certificate(subject)| Arc::clone(subject))
 }
 
 impl fmt::Debug for Guard {
@@ -183,7 +193,8 @@ where
             {
                 known.set();
             }
-            let reach = Reach::new(Arc::clone(&caller), needs);
+            let certificate = certificate(request.extensions());
+            let reach = Reach::new(Arc::clone(&caller), needs).by(certificate);
             request.extensions_mut().insert(Arc::clone(&caller));
             let answer = reach.clone().contain(inner.call(request)).await;
             answer.map(|answer| {

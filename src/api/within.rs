@@ -69,7 +69,7 @@ impl Within {
                 .get_or_insert_with(|| Box::pin(asks.clone().again()));
             match next.as_mut().poll(context) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(caller)) => self.reach = Reach::new(caller, self.asks.needs),
+                Poll::Ready(Ok(caller)) => self.reach = self.reach.again(caller, self.asks.needs),
                 // That the database does not answer, or that somebody guesses at the same address, says nothing about
                 // the caller.
                 Poll::Ready(Err(

@@ -90,10 +90,18 @@ pub fn by(caller: Option<&Caller>) -> By<'_> {
     caller.map_or(OURSELVES.into(), By::from)
 }
 
-/// Adds an entry: who calls, and from where, is known. What belongs to the installation needs a transaction of
+/// Adds an entry: who calls, from where, and by which certificate, is known. What belongs to the installation needs a transaction of
 /// [`crate::db::Scope::System`].
 pub async fn record(tx: &mut Tx, entry: Entry, now: DateTime<Utc>) -> Result<()> {
     let actor = entry.actor.clone().unwrap_or_else(actor);
+    let mut entry = entry;
+    if let Some(subject) = reach::certificate() {
+        let shown = format!("certificate \"{subject}\"");
+        entry.detail = match entry.detail.as_str() {
+            "" => shown,
+            detail => format!("{detail}; {shown}"),
+        };
+    }
     let address = reach::caller().and_then(|caller| caller.address);
     store::add(tx, Uuid::now_v7(), &entry, &actor, address, now).await
 }

@@ -18,6 +18,7 @@ tokio::task_local! {
 pub struct Reach {
     caller: Arc<Caller>,
     needed: Role,
+    certificate: Option<Arc<str>>,
 }
 
 impl Reach {
@@ -27,7 +28,24 @@ impl Reach {
             Needs::Open | Needs::Nothing | Needs::Caller => Role::Viewer,
             Needs::Tenant(role) | Needs::Instance(role) => role,
         };
-        Self { caller, needed }
+        Self {
+            caller,
+            needed,
+            certificate: None,
+        }
+    }
+
+    /// The same for a connection that showed a certificate about this subject.
+    pub fn by(self, certificate: Option<Arc<str>>) -> Self {
+        Self {
+            certificate,
+            ..self
+        }
+    }
+
+    /// The same connection's, for a caller who was asked for once more.
+    pub fn again(&self, caller: Arc<Caller>, needs: Needs) -> Self {
+        Self::new(caller, needs).by(self.certificate.clone())
     }
 
     /// Does `work` within it. Tasks that are started meanwhile are outside.
@@ -62,6 +80,12 @@ pub fn check_instance() -> Result<()> {
 /// Who called; `None` where nobody did.
 pub fn caller() -> Option<Arc<Caller>> {
     REACH.try_with(|reach| Arc::clone(&reach.caller)).ok()
+}
+
+/// Whom the certificate is about that the caller's connection showed; `None` where it showed none.
+pub fn certificate() -> Option<Arc<str>> {
+    let shown = REACH.try_with(|reach| reach.certificate.clone());
+    shown.ok().flatten()
 }
 
 #[cfg(test)]

@@ -1,14 +1,11 @@
 //! HTTP/1.1 on connections that were taken in: what is too large or too slow is ended, and the others are not held up.
 
 use crate::{
-    api::{auth::Peer, forwarded::Resolved},
-    base::Result,
-    config::Limits,
-    serve::accept::Connection,
+    api::forwarded::Resolved, base::Result, config::Limits, serve::accept::Connection,
     web::problem::Problem,
 };
 use axum::{Router, body::Body, response::IntoResponse as _};
-use http::{HeaderMap, Request};
+use http::{Extensions, HeaderMap, Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -41,15 +38,15 @@ pub(super) async fn answer(
         let Ok(connection) = connection else {
             continue;
         };
-        let (peer, pages) = (connection.peer(), pages.clone());
+        let (origin, pages) = (connection.origin(), pages.clone());
         let limit = limits.header_bytes;
         let service = service_fn(move |request: Request<Incoming>| {
-            let pages = pages.clone();
+            let (origin, pages) = (origin.clone(), pages.clone());
             async move {
                 // The library only bounds what it reads at once, which may be twice as much.
                 match header_bytes(request.headers()) > limit {
                     true => Ok(Problem::of_headers(limit).into_response()),
-                    false => pages.oneshot(from(request, peer)).await,
+                    false => pages.oneshot(from(request, origin)).await,
                 }
             }
         });
@@ -73,8 +70,8 @@ fn header_bytes(headers: &HeaderMap) -> usize {
         .sum()
 }
 
-fn from(request: Request<Incoming>, peer: Peer) -> Request<Body> {
+fn from(request: Request<Incoming>, origin: Extensions) -> Request<Body> {
     let mut request = request.map(Body::new);
-    request.extensions_mut().insert(peer);
+    request.extensions_mut().extend(origin);
     request
 }

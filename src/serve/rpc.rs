@@ -1,7 +1,6 @@
 //! HTTP/2 on connections that were taken in: one that is of no use to anybody is closed, so that others have its place.
 
 use crate::{
-    api::auth::Peer,
     base::Result,
     config::Limits,
     serve::{
@@ -10,7 +9,7 @@ use crate::{
     },
     telemetry::metrics,
 };
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
@@ -100,10 +99,11 @@ where
     S::Future: Send,
 {
     async fn answer(self, closing: CancellationToken) {
-        let (patience, calls, peer) = (self.patience, self.calls, self.connection.peer());
+        let (patience, calls) = (self.patience, self.calls);
+        let origin = self.connection.origin();
         let activity = Activity::begun(Instant::now());
         let seen = Arc::clone(&activity);
-        let service = service_fn(move |request| one(calls.clone(), request, peer, &seen));
+        let service = service_fn(move |request| one(calls.clone(), request, origin.clone(), &seen));
         let connection = TokioIo::new(self.connection);
         let mut serving = pin!(self.protocol.serve_connection(connection, service));
         let mut looks = interval(patience.look_every());
@@ -149,7 +149,7 @@ impl Patience {
 fn one<S>(
     calls: S,
     request: Request<Incoming>,
-    peer: Peer,
+    origin: Extensions,
     activity: &Arc<Activity>,
 ) -> impl Future<Output = std::result::Result<Response<Watched>, Infallible>> + use<S>
 where
@@ -157,7 +157,7 @@ where
 {
     let open = activity.call();
     let mut request = request.map(Body::new);
-    request.extensions_mut().insert(peer);
+    request.extensions_mut().extend(origin);
     request.extensions_mut().insert(open.known());
     async move {
         let answer = calls.oneshot(request).await?;

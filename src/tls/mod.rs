@@ -4,9 +4,11 @@
 mod client;
 mod pem;
 mod server;
+mod subject;
 
 pub use client::{identity, to_server};
 pub use server::{Clients, Files, Look, Server};
+pub use subject::subject;
 
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use std::sync::Arc;

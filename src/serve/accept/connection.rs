@@ -1,7 +1,11 @@
 //! One connection: it must greet soon, and take what we send, or it is cut.
 
 use super::places::Place;
-use crate::api::auth::Peer;
+use crate::{
+    api::auth::{Certificate, Peer},
+    tls,
+};
+use http::Extensions;
 use std::{
     io,
     pin::Pin,
@@ -93,9 +97,16 @@ impl Connection {
         }
     }
 
-    /// Who is at the other end.
-    pub(in crate::serve) fn peer(&self) -> Peer {
-        self.peer
+    /// What a request of this connection carries along: where it comes from, and the certificate that was shown.
+    pub(in crate::serve) fn origin(&self) -> Extensions {
+        let mut extensions = Extensions::new();
+        extensions.insert(self.peer);
+        if let Io::Tls(stream) = &self.io
+            && let Some([shown, ..]) = stream.get_ref().1.peer_certificates()
+        {
+            extensions.insert(Certificate(tls::subject(shown).into()));
+        }
+        extensions
     }
 }
 

@@ -3,7 +3,10 @@
 use super::{Authority, Secured, with};
 use crate::cli::{LONG, Stage, ended};
 use std::{fs, os::unix::fs::PermissionsExt as _};
-use syncline::api::v1::{ListTokensRequest, token_service_client::TokenServiceClient};
+use syncline::api::v1::{
+    CreateTenantRequest, ListTokensRequest, tenant_service_client::TenantServiceClient,
+    token_service_client::TokenServiceClient,
+};
 use tokio::{io::AsyncReadExt as _, net::TcpStream};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,6 +64,41 @@ async fn clients_without_the_right_certificate_are_refused_where_one_is_required
         };
         assert_eq!(call.await.is_some(), is_let_in, "{identity:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_says_which_certificate_a_caller_showed() {
+    let (stage, authority) = (Stage::new(), Authority::new());
+    let command = with(&stage, &authority.sign("a", &["localhost"]))
+        .env("SYNCLINE_TLS_CLIENT_CA", authority.ca())
+        .env("SYNCLINE_TLS_CLIENT_AUTH", "optional");
+    let server = Secured::start(command).await;
+    let billing = authority.sign("billing", &["client"]);
+    for (id, identity) in [("shown", Some(&billing)), ("none", None)] {
+        let channel = authority.grpc(&server.grpc, identity).connect().await;
+        let request = CreateTenantRequest {
+            tenant_id: id.to_owned(),
+            tenant: None,
+        };
+        let mut tenants = TenantServiceClient::new(channel.unwrap());
+        tenants.create_tenant(request).await.unwrap();
+    }
+    let made = async |id: &str| {
+        let of = [
+            "--json",
+            "--tenant",
+            id,
+            "audit",
+            "--action",
+            "tenant.create",
+        ];
+        let listed = ended(stage.command(&of)).await.json();
+        let entry = &listed["auditEntries"][0];
+        assert_eq!(entry["resource"], format!("tenants/{id}"), "{listed}");
+        entry["detail"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(made("shown").await, "certificate \"billing\"");
+    assert_eq!(made("none").await, "");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
