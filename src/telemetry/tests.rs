@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{Arc, Mutex},
 };
-use tracing::{Span, info_span, subscriber::with_default};
+use tracing::{Dispatch, Span, Subscriber, info_span, subscriber::NoSubscriber};
 
 /// What was written.
 #[derive(Clone, Default)]
@@ -32,6 +32,13 @@ fn config(level: &str) -> Config {
     let mut config = Config::with_defaults(".");
     config.log.level = level.parse().unwrap();
     config
+}
+
+/// Runs `work` with this subscriber. As long as it is the only one in the process, the thread that comes to a line first is
+/// asked whether anybody hears it, and other tests are on other threads: so there is another one.
+fn with_default<T>(subscriber: impl Subscriber + Send + Sync, work: impl FnOnce() -> T) -> T {
+    let _second = Dispatch::new(NoSubscriber::default());
+    tracing::subscriber::with_default(subscriber, work)
 }
 
 fn logged(config: &Config, work: impl FnOnce()) -> String {

@@ -3,6 +3,7 @@
 
 mod database;
 mod disk;
+mod listen;
 mod postgres;
 mod process;
 mod redis;
@@ -14,6 +15,7 @@ mod wire;
 pub use database::Database;
 pub(crate) use database::each_engine;
 pub use disk::SmallDisk;
+pub use listen::{Listening, listen};
 pub use postgres::Postgres;
 pub use process::{Builder, Process};
 pub use redis::{Redis, redis, redis_as_deployed, redis_cluster, redis_with_tls};

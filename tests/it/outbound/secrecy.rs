@@ -48,7 +48,7 @@ async fn no_secret_is_in_errors_debug_output_or_logs() {
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
         .with_writer(log.clone())
         .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let guard = crate::kit::listen(subscriber);
     let database = Database::new(Engine::Sqlite).await;
     let outbound = Outbound::new(database.connect().await, quick()).unwrap();
 

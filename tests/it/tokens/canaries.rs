@@ -44,7 +44,7 @@ async fn no_secret_is_logged_at_trace_level_or_said_in_an_error() {
         .with_max_level(LevelFilter::TRACE)
         .with_writer(lines.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _listening = crate::kit::listen(subscriber);
     let office = Office::open(Database::new(Engine::Sqlite).await).await;
     let me = office.sim.world().me();
     let mut said = String::new();
