@@ -15,7 +15,7 @@ mod wire;
 pub use database::Database;
 pub(crate) use database::each_engine;
 pub use disk::SmallDisk;
-pub use listen::{Listening, listen};
+pub use listen::listen;
 pub use postgres::Postgres;
 pub use process::{Builder, Process};
 pub use redis::{Redis, redis, redis_as_deployed, redis_cluster, redis_with_tls};
