@@ -194,7 +194,7 @@ impl Authenticator {
         }
         let keys = self.keys().await?;
         match people::is_session(text) {
-            true => people::authenticate(keys.app(), text, address).await,
+            true => Box::pin(people::authenticate(keys.app(), text, address)).await,
             false => keys.authenticate(text, &digest, address, used).await,
         }
     }

@@ -64,7 +64,8 @@ pub async fn issue(
     reach::check(&name.tenant)?;
     let warm = match memory::of(app).recall(app, name).await? {
         Some(warm) if warm.is_good_for(min_validity, app.db.now()) => warm,
-        _ => read(app, name, min_validity).await?,
+        // In a box, because it is rare: every call's future would be as large, and be moved about with it.
+        _ => Box::pin(read(app, name, min_validity)).await?,
     };
     let required: Vec<&str> = required.iter().map(String::as_str).collect();
     let missing = warm.issued.scopes.missing(&required);

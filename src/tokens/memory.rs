@@ -80,7 +80,8 @@ impl Memory {
         let Some(entry) = entry else {
             return Ok(None);
         };
-        if entry.age() >= CHECK_AFTER && !self.still_current(app, name, &entry).await? {
+        // What is rare is in a box, so that the future of a call that needs none of it stays small.
+        if entry.age() >= CHECK_AFTER && !Box::pin(self.still_current(app, name, &entry)).await? {
             self.forget(name);
             return Ok(None);
         }

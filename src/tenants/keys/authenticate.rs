@@ -127,7 +127,8 @@ impl Keys {
     ) -> Result<Arc<Entry>> {
         let entry = match self.memory.recall(&self.app, digest).await? {
             Some(entry) => entry,
-            None => self.look_up(text, digest, address).await?,
+            // In a box, because it is rare: the future of every call would be as large.
+            None => Box::pin(self.look_up(text, digest, address)).await?,
         };
         let now = self.app.db.now();
         let refuse = |reason| self.refuse(Some(&entry.key.name), address, reason);

@@ -164,8 +164,8 @@ async fn everything_wrong_with_a_request_is_named_at_once() {
         .request(Method::POST, "/sync")
         .body(vec![b' '; 100 << 10]);
     let large = large.send().await.unwrap();
-    assert_eq!(large.status(), StatusCode::BAD_REQUEST);
-    assert_eq!(reason(large).await, "INVALID_ARGUMENT");
+    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(reason(large).await, "MESSAGE_TOO_LARGE");
 }
 
 #[tokio::test]
