@@ -119,7 +119,7 @@ fn steps(text: &str) -> Vec<Step> {
 fn commands(text: &str) -> Vec<String> {
     let joined = blocks(text, "sh").join("\n").replace("\\\n", " ");
     let lines = joined.lines().filter(|line| line.starts_with("syncline "));
-    let lines = lines.map(|line| line.split(" #").next().unwrap_or(line).trim().to_owned());
+    let lines = lines.map(|line| line.split(" # ").next().unwrap_or(line).trim().to_owned());
     let inline = Regex::new("`(syncline [^`]+)`").unwrap();
     let inline = inline.captures_iter(text).map(|found| found[1].to_owned());
     lines.chain(inline).collect()
