@@ -34,21 +34,7 @@ async fn entries_cannot_be_changed_and_counts_only_grow(database: Database) {
             let mut tx = db.write(scope.clone()).await.unwrap();
             execute!(tx, sql).unwrap_err();
         }
-        // Not even somebody whom no right binds.
-        let refused = match office.database.engine() {
-            Engine::Postgres => {
-                let mut superuser = office.database.superuser().await;
-                let sql = sql.replace("UPDATE ", "UPDATE syncline.");
-                let sql = sqlx::AssertSqlSafe(sql);
-                sqlx::raw_sql(sql).execute(&mut superuser).await.map(drop)
-            }
-            Engine::Sqlite => {
-                let mut outsider = office.database.outsider().await;
-                sqlx::raw_sql(sql).execute(&mut outsider).await.map(drop)
-            }
-        };
-        let said = refused.unwrap_err().to_string();
-        assert!(said.contains("append-only"), "{sql}: {said}");
+        refused_to_everybody(&office, sql).await;
     }
     if office.database.engine() == Engine::Postgres {
         for sql in ["DELETE FROM audit_entries", "DELETE FROM audit_counts"] {
@@ -57,6 +43,23 @@ async fn entries_cannot_be_changed_and_counts_only_grow(database: Database) {
         }
     }
     assert_eq!(matching(&office.app, "").await.len(), 12);
+}
+
+/// Not even somebody whom no right binds may do this.
+async fn refused_to_everybody(office: &Office, sql: &'static str) {
+    let refused = match office.database.engine() {
+        Engine::Postgres => {
+            let mut superuser = office.database.superuser().await;
+            let sql = sqlx::AssertSqlSafe(sql.replace("audit_", "syncline.audit_"));
+            sqlx::raw_sql(sql).execute(&mut superuser).await.map(drop)
+        }
+        Engine::Sqlite => {
+            let mut outsider = office.database.outsider().await;
+            sqlx::raw_sql(sql).execute(&mut outsider).await.map(drop)
+        }
+    };
+    let said = refused.unwrap_err().to_string();
+    assert!(said.contains("append-only"), "{sql}: {said}");
 }
 
 /// Takes the office to today: the database's own clock decides how young an entry is.
@@ -81,22 +84,8 @@ async fn what_is_younger_than_six_days_cannot_be_removed_by_anybody(database: Da
     if office.database.engine() == Engine::Postgres {
         wishes.extend(["TRUNCATE audit_entries", "TRUNCATE audit_counts"]);
     }
-    // Not even somebody whom no right binds.
     for sql in wishes {
-        let refused = match office.database.engine() {
-            Engine::Postgres => {
-                let mut superuser = office.database.superuser().await;
-                let sql = sql.replace("audit_", "syncline.audit_");
-                let sql = sqlx::AssertSqlSafe(sql);
-                sqlx::raw_sql(sql).execute(&mut superuser).await.map(drop)
-            }
-            Engine::Sqlite => {
-                let mut outsider = office.database.outsider().await;
-                sqlx::raw_sql(sql).execute(&mut outsider).await.map(drop)
-            }
-        };
-        let said = refused.unwrap_err().to_string();
-        assert!(said.contains("append-only"), "{sql}: {said}");
+        refused_to_everybody(&office, sql).await;
     }
     // Nor a process that believes it is next year.
     office.advance(TimeDelta::days(500));

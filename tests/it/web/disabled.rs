@@ -7,6 +7,7 @@ use crate::{
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use reqwest::{Method, StatusCode};
+use std::path::Path;
 use syncline::api::{
     status::Refusal,
     v1::{
@@ -20,6 +21,14 @@ each_engine!(
     keys_of_a_disabled_tenant_are_refused_until_it_is_active_again,
     somebody_of_a_disabled_tenant_alone_is_told_so_and_has_their_account_still,
 );
+
+async fn served(database: &Database, folder: &Path) -> Server {
+    let command = Process::syncline(&["--json", "serve"])
+        .env("SYNCLINE_DATA_DIR", folder)
+        .env("DATABASE_URL", database.url())
+        .env("SYNCLINE_GRPC_ADDR", "127.0.0.1:0");
+    Server::ready(guarded(command)).await
+}
 
 /// With the name and the password.
 fn by_admin<T>(message: T) -> Request<T> {
@@ -72,11 +81,7 @@ async fn becomes(server: &Server, key: &str, expected: StatusCode) {
 
 async fn keys_of_a_disabled_tenant_are_refused_until_it_is_active_again(database: Database) {
     let folder = temp_dir();
-    let command = Process::syncline(&["--json", "serve"])
-        .env("SYNCLINE_DATA_DIR", folder.path())
-        .env("DATABASE_URL", database.url())
-        .env("SYNCLINE_GRPC_ADDR", "127.0.0.1:0");
-    let server = Server::ready(guarded(command)).await;
+    let server = served(&database, folder.path()).await;
     let mut tenants = TenantServiceClient::new(server.channel().await);
     let ours = key_of(&mut tenants, "ours").await;
     let theirs = key_of(&mut tenants, "theirs").await;
@@ -96,11 +101,7 @@ async fn somebody_of_a_disabled_tenant_alone_is_told_so_and_has_their_account_st
     database: Database,
 ) {
     let folder = temp_dir();
-    let command = Process::syncline(&["--json", "serve"])
-        .env("SYNCLINE_DATA_DIR", folder.path())
-        .env("DATABASE_URL", database.url())
-        .env("SYNCLINE_GRPC_ADDR", "127.0.0.1:0");
-    let server = Server::ready(guarded(command)).await;
+    let server = served(&database, folder.path()).await;
     let channel = server.channel().await;
     let mut tenants = TenantServiceClient::new(channel.clone());
     key_of(&mut tenants, "ours").await;
